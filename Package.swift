@@ -1,0 +1,65 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "Fovea",
+    platforms: [.macOS(.v14)],
+    products: [
+        .library(name: "Fovea", targets: ["Fovea"]),
+        .executable(name: "fovea", targets: ["FoveaCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        // System libraries and C
+        .systemLibrary(
+            name: "COneDNN", path: "Sources/COneDNN", pkgConfig: "dnnl", providers: [.brew(["onednn"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CJPEG", pkgConfig: "libjpeg",
+            providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
+        .target(name: "CFoveaKernels"),
+
+        // The core, from the bottom up
+        .target(name: "FoveaTensor"),
+        .target(name: "FoveaGraph", dependencies: ["FoveaTensor"]),
+        .target(name: "FoveaReference", dependencies: ["FoveaGraph"]),
+        .target(name: "FoveaCPU", dependencies: ["FoveaGraph", "COneDNN", "CFoveaKernels"]),
+        .target(name: "FoveaNN", dependencies: ["FoveaGraph"]),
+        .target(name: "FoveaZoo", dependencies: ["FoveaNN"]),
+
+        // Data and files
+        .target(name: "FoveaData", dependencies: ["FoveaTensor", "FoveaFormats", "CZlib", "CFoveaKernels"]),
+        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CJPEG"]),
+        .target(name: "FoveaFormats", dependencies: ["FoveaTensor", "FoveaGraph"]),
+
+        // Training and above
+        .target(
+            name: "FoveaTraining",
+            dependencies: [
+                "FoveaZoo", "FoveaData", "FoveaImages", "FoveaFormats", "FoveaCPU", "FoveaReference",
+            ]),
+        .target(name: "Fovea", dependencies: ["FoveaTraining"]),
+        .executableTarget(
+            name: "FoveaCommand",
+            dependencies: [
+                "Fovea", "Yams", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        // Tests
+        .testTarget(name: "PackageTests"),
+        .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
+        .testTarget(name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference"]),
+        .testTarget(name: "FoveaCPUTests", dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo"]),
+        .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
+        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
+        .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
+        .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

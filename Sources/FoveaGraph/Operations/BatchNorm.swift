@@ -1,0 +1,132 @@
+import FoveaTensor
+
+extension Operation {
+    /// Normalization of each channel over the batch and the spatial axes, as in training.
+    ///
+    /// `y = scale · (x - mean) / √(variance + ε) + shift`, with mean and variance (divided by the count `m`) over `N`, `H`
+    /// and `W`. The running statistics follow as `(1 - momentum) · running + momentum · batch`, where the batch's variance
+    /// is divided by `m - 1` (PyTorch's convention; Keras' momentum is one minus this one).
+    ///
+    /// Inputs: `x [N, C, H, W]` or `[N, C]`, then `scale`, `shift`, `runningMean`, `runningVariance`, all `[C]`. Outputs:
+    /// `y`, then the batch's `mean` and `variance`, then both new running statistics, all `[C]`.
+    ///
+    /// Source: Ioffe and Szegedy 2015, algorithm 1.
+    public struct BatchNorm: OperationRule {
+        public var epsilon: Float
+        public var momentum: Float
+
+        package var name: String { "batchNorm" }
+        package var attributes: String { "epsilon \(epsilon) momentum \(momentum)" }
+
+        package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+            try expect(inputs, count: 5)
+            let channels = try checkedChannels(of: inputs)
+            let x = inputs[0].shape
+            guard x.count / max(channels, 1) > 1 else {
+                throw GraphError(
+                    """
+                    batch normalization in training needs more than one value for each channel, the input is \(x); \
+                    use a larger batch
+                    """)
+            }
+            return [inputs[0]] + Array(repeating: TensorType([channels]), count: 4)
+        }
+
+        package func inputGradients(
+            of node: Graph.Node, given outputGradients: [Graph.Value?], needed: [Bool], in graph: inout Graph
+        ) throws(GraphError) -> [Graph.Value?] {
+            guard let dy = outputGradients[0] else { return node.inputs.map { _ in nil } }
+            let operation = BatchNormGradient(epsilon: epsilon)
+            let results = try graph.apply(
+                .batchNormGradient(operation),
+                to: [node.inputs[0], node.inputs[1], node.outputs[1], node.outputs[2], dy])
+            return [results[0], results[1], results[2], nil, nil]
+        }
+
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 7 * inputs[0].shape.count)
+        }
+    }
+
+    /// The gradient of batch normalization in training.
+    ///
+    /// Inputs: `x`, `scale [C]`, the batch's `mean [C]` and `variance [C]`, `dy`. Outputs: `dx`, `dscale [C]`, `dshift [C]`.
+    public struct BatchNormGradient: OperationRule {
+        public var epsilon: Float
+
+        package var name: String { "batchNormGradient" }
+        package var attributes: String { "epsilon \(epsilon)" }
+
+        package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+            try expect(inputs, count: 5)
+            let channels = try checkedChannels(of: Array(inputs.dropLast()))
+            guard inputs[4] == inputs[0] else {
+                throw GraphError("the gradient \(inputs[4].shape) has not the shape of the output, \(inputs[0].shape)")
+            }
+            return [inputs[0], TensorType([channels]), TensorType([channels])]
+        }
+
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 11 * inputs[0].shape.count)
+        }
+    }
+
+    /// Normalization of each channel by given statistics, as in prediction.
+    ///
+    /// Inputs: `x [N, C, H, W]` or `[N, C]`, then `scale`, `shift`, `mean`, `variance`, all `[C]`. Output: `y`.
+    public struct BatchNormInference: OperationRule {
+        public var epsilon: Float
+
+        package var name: String { "batchNormInference" }
+        package var attributes: String { "epsilon \(epsilon)" }
+
+        package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+            try expect(inputs, count: 5)
+            _ = try checkedChannels(of: inputs)
+            return [inputs[0]]
+        }
+
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 2 * inputs[0].shape.count)
+        }
+    }
+}
+
+extension OperationRule {
+    /// The number of channels of the first input, after checking that every other is a vector over them.
+    fileprivate func checkedChannels(of inputs: [TensorType]) throws(GraphError) -> Int {
+        let x = inputs[0].shape
+        guard x.rank == 4 || x.rank == 2 else {
+            throw GraphError("batch normalization needs [N, C, H, W] or [N, C], not \(x)")
+        }
+        for input in inputs.dropFirst() where input.shape != [x[1]] {
+            throw GraphError("batch normalization of \(x[1]) channels needs vectors [\(x[1])], not \(input.shape)")
+        }
+        return x[1]
+    }
+}
+
+extension Graph {
+    /// `x [N, C, H, W]` or `[N, C]` normalized over all axes but the channels, with the running statistics updated after
+    /// the run.
+    public mutating func batchNorm(
+        _ x: Value, scale: Value, shift: Value, runningMean: Value, runningVariance: Value, epsilon: Float,
+        momentum: Float
+    ) throws(GraphError) -> Value {
+        let results = try apply(
+            .batchNorm(Operation.BatchNorm(epsilon: epsilon, momentum: momentum)),
+            to: [x, scale, shift, runningMean, runningVariance])
+        try assign(results[3], to: runningMean)
+        try assign(results[4], to: runningVariance)
+        return results[0]
+    }
+
+    /// `x [N, C, H, W]` or `[N, C]` normalized by the given statistics.
+    public mutating func batchNormInference(
+        _ x: Value, scale: Value, shift: Value, mean: Value, variance: Value, epsilon: Float
+    ) throws(GraphError) -> Value {
+        try apply(
+            .batchNormInference(Operation.BatchNormInference(epsilon: epsilon)),
+            to: [x, scale, shift, mean, variance])[0]
+    }
+}
