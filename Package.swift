@@ -21,8 +21,8 @@ let package = Package(
         .systemLibrary(
             name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
         .systemLibrary(
-            name: "CJPEG", pkgConfig: "libjpeg",
-            providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+            providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
         .target(name: "CFoveaKernels"),
 
         // The core, from the bottom up
@@ -35,7 +35,7 @@ let package = Package(
 
         // Data and files
         .target(name: "FoveaData", dependencies: ["FoveaTensor", "FoveaFormats", "CZlib", "CFoveaKernels"]),
-        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CJPEG"]),
+        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CTurboJPEG"]),
         .target(name: "FoveaFormats", dependencies: ["FoveaTensor", "FoveaGraph"]),
 
         // Training and above
@@ -52,10 +52,15 @@ let package = Package(
             ]),
 
         // Tests
+        .target(
+            name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"], path: "Tests/FoveaTestSupport"),
         .testTarget(name: "PackageTests"),
         .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
-        .testTarget(name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference"]),
-        .testTarget(name: "FoveaCPUTests", dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo"]),
+        .testTarget(
+            name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference", "FoveaTestSupport"]),
+        .testTarget(
+            name: "FoveaCPUTests",
+            dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
         .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
         .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
