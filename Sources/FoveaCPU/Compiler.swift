@@ -394,8 +394,7 @@ struct DescriptorKey: Hashable {
 func reorderDescriptor(
     from source: MemoryDescriptor, to destination: MemoryDescriptor, engine: Engine
 ) throws(PlanError) -> PrimitiveDescriptor {
-    try PrimitiveDescriptor("reorder") { descriptor, attributes in
-        dnnl_reorder_primitive_desc_create(
-            &descriptor, source.handle, engine.handle, destination.handle, engine.handle, attributes)
+    try PrimitiveDescriptor("reorder", layouts: [source, destination]) { descriptor, m, _, attributes in
+        dnnl_reorder_primitive_desc_create(&descriptor, m[0], engine.handle, m[1], engine.handle, attributes)
     }
 }

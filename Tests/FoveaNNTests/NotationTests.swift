@@ -2,7 +2,7 @@ import FoveaGraph
 import FoveaTensor
 import Testing
 
-@testable import FoveaNN
+import FoveaNN
 
 @Suite("The notation")
 struct NotationTests {

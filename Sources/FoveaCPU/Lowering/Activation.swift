@@ -16,10 +16,9 @@ extension Compiler {
     ) throws(PlanError) {
         let x = try form(of: node.inputs[0])
         let engine = engine
-        let descriptor = try PrimitiveDescriptor(name) { descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(name, layouts: [x.layout]) { descriptor, m, _, attributes in
             dnnl_eltwise_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, algorithm, x.layout.handle, x.layout.handle,
-                alpha, 0, attributes)
+                &descriptor, engine.handle, dnnl_forward_training, algorithm, m[0], m[0], alpha, 0, attributes)
         }
         let y = makeForm(x.layout)
         emit(
@@ -35,15 +34,16 @@ extension Compiler {
         let dy = try form(of: node.inputs[1], in: y.layout)
         let engine = engine
         let function = gradient.function
-        let forward = try PrimitiveDescriptor("\(function)") { descriptor, attributes in
+        let algorithm = gradient.function.gradientAlgorithm
+        let forward = try PrimitiveDescriptor("\(function)", layouts: [y.layout]) { descriptor, m, _, attributes in
             dnnl_eltwise_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, function.gradientAlgorithm, y.layout.handle,
-                y.layout.handle, 0, 0, attributes)
+                &descriptor, engine.handle, dnnl_forward_training, algorithm, m[0], m[0], 0, 0, attributes)
         }
-        let descriptor = try PrimitiveDescriptor("the gradient of \(function)") { descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(
+            "the gradient of \(function)", layouts: [y.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_eltwise_backward_primitive_desc_create(
-                &descriptor, engine.handle, function.gradientAlgorithm, y.layout.handle, y.layout.handle,
-                y.layout.handle, 0, 0, forward.handle, attributes)
+                &descriptor, engine.handle, algorithm, m[0], m[0], m[0], 0, 0, hint, attributes)
         }
         let dx = makeForm(y.layout)
         emit(

@@ -49,9 +49,10 @@ extension Compiler {
         }
         let algorithm = operation == FOVEA_ADD ? dnnl_binary_add : dnnl_binary_mul
         let engine = engine
-        let descriptor = try PrimitiveDescriptor(name, postOperations: post) { descriptor, attributes in
-            dnnl_binary_primitive_desc_create(
-                &descriptor, engine.handle, algorithm, a.layout.handle, b.layout.handle, a.layout.handle, attributes)
+        let descriptor = try PrimitiveDescriptor(
+            name, postOperations: post, layouts: [a.layout, b.layout]
+        ) { descriptor, m, _, attributes in
+            dnnl_binary_primitive_desc_create(&descriptor, engine.handle, algorithm, m[0], m[1], m[0], attributes)
         }
         let y = makeForm(a.layout)
         emit(

@@ -74,10 +74,11 @@ extension Compiler {
             x.layout, epsilon: gradient.epsilon, flags: flags, kind: dnnl_forward_training)
         let engine = engine
         let epsilon = gradient.epsilon
-        let descriptor = try PrimitiveDescriptor("the gradient of batch normalization") { descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(
+            "the gradient of batch normalization", layouts: [x.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_batch_normalization_backward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_backward, x.layout.handle, x.layout.handle, x.layout.handle, epsilon,
-                flags, forward.handle, attributes)
+                &descriptor, engine.handle, dnnl_backward, m[0], m[0], m[0], epsilon, flags, hint, attributes)
         }
         var inputs = [
             (DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance),
@@ -122,9 +123,9 @@ extension Compiler {
         _ layout: MemoryDescriptor, epsilon: Float, flags: UInt32, kind: dnnl_prop_kind_t
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        return try PrimitiveDescriptor("batch normalization") { descriptor, attributes in
+        return try PrimitiveDescriptor("batch normalization", layouts: [layout]) { descriptor, m, _, attributes in
             dnnl_batch_normalization_forward_primitive_desc_create(
-                &descriptor, engine.handle, kind, layout.handle, layout.handle, epsilon, flags, attributes)
+                &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
         }
     }
 }

@@ -88,12 +88,11 @@ extension Compiler {
         let descriptor = try cachedDescriptor(
             DescriptorKey(operation: node.operation, shapes: [dyShape, weightShape]),
             preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST)],
-            free: [.any(problem.source), .any(problem.weights), .any(problem.destination)]
-        ) { layouts, descriptor, attributes in
+            free: [.any(problem.source), .any(problem.weights), .any(problem.destination)], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_convolution_backward_data_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_convolution_direct, layouts[0].handle, layouts[1].handle,
-                layouts[2].handle, problem.strides, problem.dilations, problem.paddingBefore,
-                problem.paddingAfter, forward.handle, attributes)
+                &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[2], problem.strides,
+                problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
         }
         let dy = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
@@ -112,16 +111,16 @@ extension Compiler {
             gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
         let forward = try convolutionForward(
             gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
+        let bias = problem.bias.map(MemoryDescriptor.plain)
         let engine = engine
         let descriptor = try cachedDescriptor(
             DescriptorKey(operation: node.operation, shapes: [xShape, dyShape]),
-            preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST)],
-            free: [.any(problem.source), .any(problem.weights), .any(problem.destination)]
-        ) { layouts, descriptor, attributes in
+            preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST), bias],
+            free: [.any(problem.source), .any(problem.weights), .any(problem.destination), bias], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_convolution_backward_weights_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_convolution_direct, layouts[0].handle, layouts[1].handle,
-                problem.bias.map { MemoryDescriptor.plain($0).handle }, layouts[2].handle, problem.strides,
-                problem.dilations, problem.paddingBefore, problem.paddingAfter, forward.handle, attributes)
+                &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[3], m[2], problem.strides,
+                problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
         }
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
@@ -153,14 +152,16 @@ extension Compiler {
             layout == .channelsLast ? .channelsLast(dimensions) : .any(dimensions)
         }
         let engine = engine
-        let descriptor = try PrimitiveDescriptor("a convolution", postOperations: postOperations) {
-            descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(
+            "a convolution", postOperations: postOperations,
+            layouts: [
+                activations(problem.source), .any(problem.weights), problem.bias.map(MemoryDescriptor.plain),
+                destination ?? activations(problem.destination),
+            ]
+        ) { descriptor, m, _, attributes in
             dnnl_convolution_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, dnnl_convolution_direct,
-                activations(problem.source).handle, MemoryDescriptor.any(problem.weights).handle,
-                problem.bias.map { MemoryDescriptor.plain($0).handle },
-                (destination ?? activations(problem.destination)).handle, problem.strides, problem.dilations,
-                problem.paddingBefore, problem.paddingAfter, attributes)
+                &descriptor, engine.handle, dnnl_forward_training, dnnl_convolution_direct, m[0], m[1], m[2], m[3],
+                problem.strides, problem.dilations, problem.paddingBefore, problem.paddingAfter, attributes)
         }
         if destination == nil { descriptors[key] = descriptor }
         return descriptor
@@ -201,19 +202,18 @@ extension Compiler {
     /// A primitive made once for all that are alike: with the `preferred` layouts unless oneDNN has only a plain loop
     /// for them and something better with the `free` ones.
     mutating func cachedDescriptor(
-        _ key: DescriptorKey, preferred: [MemoryDescriptor], free: [MemoryDescriptor],
-        _ create: ([MemoryDescriptor], inout dnnl_primitive_desc_t?, dnnl_primitive_attr_t) -> dnnl_status_t
+        _ key: DescriptorKey, preferred: [MemoryDescriptor?], free: [MemoryDescriptor?], hint: PrimitiveDescriptor?,
+        _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
         if let known = descriptors[key] { return known }
         let name = "a \(key.operation.name)"
-        func make(_ layouts: [MemoryDescriptor]) throws(PlanError) -> PrimitiveDescriptor {
-            try PrimitiveDescriptor(name) { create(layouts, &$0, $1) }
-        }
-        var descriptor: PrimitiveDescriptor
-        if let fitting = try? make(preferred), !fitting.isReferenceLoop {
+        let descriptor: PrimitiveDescriptor
+        if let fitting = try? PrimitiveDescriptor(name, layouts: preferred, hint: hint, make),
+            !fitting.isReferenceLoop
+        {
             descriptor = fitting
         } else {
-            descriptor = try make(free)
+            descriptor = try PrimitiveDescriptor(name, layouts: free, hint: hint, make)
         }
         descriptors[key] = descriptor
         return descriptor

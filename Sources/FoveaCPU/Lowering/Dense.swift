@@ -35,9 +35,11 @@ extension Compiler {
         let dy = try plainForm(of: node.inputs[0])
         let weights = forward.layout(DNNL_ARG_WEIGHTS)
         let engine = engine
-        let descriptor = try packedOrFree("a dense input gradient", weights: weights) { weights, handle, attributes in
+        let descriptor = try packedOrFree(
+            "a dense input gradient", weights: weights, others: [source, dy.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_inner_product_backward_data_primitive_desc_create(
-                &handle, engine.handle, source.handle, weights.handle, dy.layout.handle, forward.handle, attributes)
+                &descriptor, engine.handle, m[1], m[0], m[2], hint, attributes)
         }
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
         let dx = makeForm(source)
@@ -55,11 +57,11 @@ extension Compiler {
         let forward = try denseForward(source: x.layout, units: units, hasBias: hasBias)
         let engine = engine
         let descriptor = try packedOrFree(
-            "a dense parameter gradient", weights: forward.layout(DNNL_ARG_WEIGHTS)
-        ) { weights, handle, attributes in
+            "a dense parameter gradient", weights: forward.layout(DNNL_ARG_WEIGHTS),
+            others: [x.layout, hasBias ? .plain([units]) : nil, dy.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_inner_product_backward_weights_primitive_desc_create(
-                &handle, engine.handle, x.layout.handle, weights.handle,
-                hasBias ? MemoryDescriptor.plain([units]).handle : nil, dy.layout.handle, forward.handle, attributes)
+                &descriptor, engine.handle, m[1], m[0], m[2], m[3], hint, attributes)
         }
         let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
         var outputs = [(DNNL_ARG_DIFF_WEIGHTS, dw)]
@@ -79,23 +81,26 @@ extension Compiler {
         source: MemoryDescriptor, units: Int, hasBias: Bool, postOperations: PostOperations = .none
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        return try PrimitiveDescriptor("a dense product", postOperations: postOperations) { descriptor, attributes in
+        return try PrimitiveDescriptor(
+            "a dense product", postOperations: postOperations,
+            layouts: [
+                source, .any([units] + source.dimensions[1...]), hasBias ? .plain([units]) : nil,
+                .plain([source.dimensions[0], units]),
+            ]
+        ) { descriptor, m, _, attributes in
             dnnl_inner_product_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, source.handle,
-                MemoryDescriptor.any([units] + source.dimensions[1...]).handle,
-                hasBias ? MemoryDescriptor.plain([units]).handle : nil,
-                MemoryDescriptor.plain([source.dimensions[0], units]).handle, attributes)
+                &descriptor, engine.handle, dnnl_forward_training, m[0], m[1], m[2], m[3], attributes)
         }
     }
 
     /// A primitive on weights as the forward primitive packs them if it is the one that oneDNN takes when free to
     /// choose, since packing large weights anew costs more than the product.
     private func packedOrFree(
-        _ name: String, weights: MemoryDescriptor,
-        _ create: (MemoryDescriptor, inout dnnl_primitive_desc_t?, dnnl_primitive_attr_t) -> dnnl_status_t
+        _ name: String, weights: MemoryDescriptor, others: [MemoryDescriptor?], hint: PrimitiveDescriptor,
+        _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
-        let free = try PrimitiveDescriptor(name) { create(.any(weights.dimensions), &$0, $1) }
-        guard let packed = try? PrimitiveDescriptor(name, { create(weights, &$0, $1) }),
+        let free = try PrimitiveDescriptor(name, layouts: [.any(weights.dimensions)] + others, hint: hint, make)
+        guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
             packed.implementation == free.implementation
         else { return free }
         return packed

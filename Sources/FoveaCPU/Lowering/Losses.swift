@@ -19,10 +19,11 @@ extension Compiler {
         let dy = try plainForm(of: node.inputs[1])
         let forward = try softmaxForward(y.layout, kind: dnnl_forward_training)
         let engine = engine
-        let descriptor = try PrimitiveDescriptor("the gradient of softmax") { descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(
+            "the gradient of softmax", layouts: [y.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_softmax_backward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_softmax_accurate, y.layout.handle, y.layout.handle, y.layout.handle, 1,
-                forward.handle, attributes)
+                &descriptor, engine.handle, dnnl_softmax_accurate, m[0], m[0], m[0], 1, hint, attributes)
         }
         let dx = makeForm(y.layout)
         emit(
@@ -35,9 +36,9 @@ extension Compiler {
         _ layout: MemoryDescriptor, kind: dnnl_prop_kind_t
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        return try PrimitiveDescriptor("softmax") { descriptor, attributes in
+        return try PrimitiveDescriptor("softmax", layouts: [layout]) { descriptor, m, _, attributes in
             dnnl_softmax_forward_primitive_desc_create(
-                &descriptor, engine.handle, kind, dnnl_softmax_accurate, layout.handle, layout.handle, 1, attributes)
+                &descriptor, engine.handle, kind, dnnl_softmax_accurate, m[0], m[0], 1, attributes)
         }
     }
 

@@ -29,10 +29,12 @@ extension Compiler {
         let dy = try form(of: node.inputs[2], in: forward.layout(DNNL_ARG_DST))
         let window = PoolWindow(pool)
         let engine = engine
-        let descriptor = try PrimitiveDescriptor("a pooling gradient") { descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(
+            "a pooling gradient", layouts: [x.layout, dy.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
             dnnl_pooling_backward_primitive_desc_create(
-                &descriptor, engine.handle, pool.algorithm, x.layout.handle, dy.layout.handle, window.strides,
-                window.kernel, window.dilations, window.paddingBefore, window.paddingAfter, forward.handle, attributes)
+                &descriptor, engine.handle, pool.algorithm, m[0], m[1], window.strides, window.kernel,
+                window.dilations, window.paddingBefore, window.paddingAfter, hint, attributes)
         }
         var inputs = [(DNNL_ARG_DIFF_DST, dy)]
         if descriptor.workspace != nil {
@@ -52,11 +54,13 @@ extension Compiler {
     ) throws(PlanError) -> PrimitiveDescriptor {
         let window = PoolWindow(pool)
         let engine = engine
-        return try PrimitiveDescriptor("pooling") { descriptor, attributes in
+        return try PrimitiveDescriptor(
+            "pooling", layouts: [source, .any(destination.dimensions)]
+        ) { descriptor, m, _, attributes in
             dnnl_pooling_forward_primitive_desc_create(
                 &descriptor, engine.handle, forTraining ? dnnl_forward_training : dnnl_forward_inference,
-                pool.algorithm, source.handle, MemoryDescriptor.any(destination.dimensions).handle, window.strides,
-                window.kernel, window.dilations, window.paddingBefore, window.paddingAfter, attributes)
+                pool.algorithm, m[0], m[1], window.strides, window.kernel, window.dilations, window.paddingBefore,
+                window.paddingAfter, attributes)
         }
     }
 }

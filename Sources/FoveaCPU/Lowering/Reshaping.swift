@@ -32,11 +32,12 @@ extension Compiler {
             let isAligned = present.layout.dimensions.count == shape.rank
             parts.append(isAligned ? present : try plainForm(of: input))
         }
-        let layouts: [dnnl_memory_desc_t?] = parts.map(\.layout.handle)
         let engine = engine
-        let descriptor = try PrimitiveDescriptor("concatenation") { descriptor, attributes in
+        let descriptor = try PrimitiveDescriptor(
+            "concatenation", layouts: parts.map(\.layout)
+        ) { descriptor, m, _, attributes in
             dnnl_concat_primitive_desc_create(
-                &descriptor, engine.handle, nil, Int32(layouts.count), Int32(concatenate.axis), layouts, attributes)
+                &descriptor, engine.handle, nil, Int32(m.count), Int32(concatenate.axis), m, attributes)
         }
         let y = makeForm(descriptor.layout(DNNL_ARG_DST))
         let inputs = parts.enumerated().map { (DNNL_ARG_MULTIPLE_SRC + Int32($0.offset), $0.element) }
