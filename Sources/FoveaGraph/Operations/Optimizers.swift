@@ -48,7 +48,7 @@ extension Operation {
         package var attributes: String { "beta1 \(beta1) beta2 \(beta2) epsilon \(epsilon) decay \(weightDecay)" }
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-            try expect(inputs, count: 6)
+            try expect(inputs, count: 6, other: [4])
             guard inputs[4] == TensorType(.scalar, .int32) else { throw GraphError("Adam takes a step int32[]") }
             try checkUpdate(Array(inputs[..<4]) + [inputs[5]], tensors: 4)
             return Array(repeating: inputs[0], count: 3)
