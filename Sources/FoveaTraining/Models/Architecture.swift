@@ -32,8 +32,12 @@ public struct Architecture: Hashable, Sendable, Codable {
     /// - Throws: `ZooError`, `NotationError` or `GraphError` where the text is neither a name nor a notation or does not fit
     ///   the task, ``TrainingError`` where the numbers have no meaning.
     public func network() throws -> Network {
-        guard input.allSatisfy({ $0 > 0 && $0 < 1 << 24 }), [1, 3].contains(input.count) else {
-            throw TrainingError(.modelFile, "the shape of a sample is [C, H, W] or [F], not \(input)")
+        let size = input.reduce(1) { size, extent in
+            extent > 0 && extent < 1 << 30 && size < 1 << 30 ? size * extent : 1 << 60
+        }
+        guard [1, 3].contains(input.count), size <= 1 << 30 else {
+            throw TrainingError(
+                .modelFile, "the shape of a sample is [C, H, W] or [F], all positive and at most 2^30 numbers, not \(input)")
         }
         let task: Network.Task
         switch (classes, outputs) {

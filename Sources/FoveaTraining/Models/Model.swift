@@ -1,3 +1,4 @@
+import FoveaData
 import FoveaGraph
 import FoveaNN
 import FoveaTensor
@@ -12,6 +13,8 @@ public struct Model: Sendable {
     public let architecture: Architecture?
     /// The names of the classes, in the order of their numbers; empty where they have none.
     public var labels: [String]
+    /// What is done to samples before the network sees them; `nil` before training, which then chooses it.
+    public var preprocessing: Preprocessing?
     /// Where the numbers come from; `nil` before training.
     public var summary: TrainingSummary?
     /// What computes.
@@ -26,26 +29,33 @@ public struct Model: Sendable {
     /// - Throws: `GraphError` where the network has no meaning, ``TrainingError`` where there are labels, but not one for
     ///   each class.
     public init(
-        _ network: Network, seed: UInt64, labels: [String] = [], backend: any Backend = StandardBackend.make()
+        _ network: Network, seed: UInt64, labels: [String] = [], preprocessing: Preprocessing? = nil,
+        backend: any Backend = StandardBackend.make()
     ) throws {
-        try self.init(network, architecture: nil, labels: labels, backend: backend) {
+        try self.init(
+            network, architecture: nil, labels: labels, preprocessing: preprocessing, backend: backend
+        ) {
             ModelState(initializing: $0, seed: seed)
         }
     }
 
     /// A model of the network that `architecture` writes, with the initial numbers that `seed` decides; throws as
-    /// ``init(_:seed:labels:backend:)`` and as ``Architecture/network()``.
+    /// ``init(_:seed:labels:preprocessing:backend:)`` and as ``Architecture/network()``.
     public init(
-        _ architecture: Architecture, seed: UInt64, labels: [String] = [],
+        _ architecture: Architecture, seed: UInt64, labels: [String] = [], preprocessing: Preprocessing? = nil,
         backend: any Backend = StandardBackend.make()
     ) throws {
-        try self.init(try architecture.network(), architecture: architecture, labels: labels, backend: backend) {
+        try self.init(
+            try architecture.network(), architecture: architecture, labels: labels, preprocessing: preprocessing,
+            backend: backend
+        ) {
             ModelState(initializing: $0, seed: seed)
         }
     }
 
     init(
-        _ network: Network, architecture: Architecture?, labels: [String], backend: any Backend,
+        _ network: Network, architecture: Architecture?, labels: [String], preprocessing: Preprocessing?,
+        backend: any Backend,
         state: ([Graph.Variable]) throws -> ModelState
     ) throws {
         if case .classification(let classes) = network.task, !labels.isEmpty, labels.count != classes {
@@ -54,6 +64,7 @@ public struct Model: Sendable {
         self.network = network
         self.architecture = architecture
         self.labels = labels
+        self.preprocessing = preprocessing
         self.backend = backend
         self.state = try state(try network.predictionGraph(batchSize: 1).modelVariables)
     }

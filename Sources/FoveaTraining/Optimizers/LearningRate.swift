@@ -23,11 +23,11 @@ public enum LearningRate: Hashable, Sendable {
     public struct Span: Hashable, Sendable {
         /// The number of steps of the whole run.
         public var steps: Int
-        /// The number of steps of an epoch, of which the last may be short.
-        public var stepsPerEpoch: Double
+        /// The number of steps of an epoch.
+        public var stepsPerEpoch: Int
 
         /// A run of `steps` steps.
-        public init(steps: Int, stepsPerEpoch: Double) {
+        public init(steps: Int, stepsPerEpoch: Int) {
             self.steps = steps
             self.stepsPerEpoch = stepsPerEpoch
         }
@@ -41,11 +41,10 @@ public enum LearningRate: Hashable, Sendable {
         case .constant(let rate):
             return rate
         case .step(let rate, let epochs, let factor):
-            // The small number keeps an epoch's last step, which rounding may put past its end, in its epoch.
-            let falls = ((t + 1e-6) / (span.stepsPerEpoch * Double(max(1, epochs)))).rounded(.down)
-            return Float(Double(rate) * pow(Double(factor), falls))
+            let falls = step / (max(1, span.stepsPerEpoch) * max(1, epochs))
+            return Float(Double(rate) * pow(Double(factor), Double(falls)))
         case .cosine(let rate, let warmupEpochs, let final):
-            let warmup = min((warmupEpochs * span.stepsPerEpoch).rounded(), total)
+            let warmup = min((warmupEpochs * Double(span.stepsPerEpoch)).rounded(), total)
             if t < warmup { return Float(Double(rate) * (t + 1) / warmup) }
             let share = total > warmup ? min((t - warmup) / (total - warmup), 1) : 1
             return Float(Double(final) + (Double(rate) - Double(final)) * (1 + cos(.pi * share)) / 2)

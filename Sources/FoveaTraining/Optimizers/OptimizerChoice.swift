@@ -14,12 +14,19 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
     /// The optimizers that a configuration can name.
     public static let known: [any Optimizer.Type] = [SGD.self, Adam.self, AdamW.self]
 
+    /// Under which a decoder finds an optimizer of the user's own.
+    static let given = CodingUserInfoKey(rawValue: "fovea.optimizer")!
+
     private enum CodingKeys: String, CodingKey {
         case name
     }
 
     public init(from decoder: any Decoder) throws {
         let name = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .name)
+        if let given = decoder.userInfo[Self.given] as? any Optimizer, Swift.type(of: given).name == name {
+            optimizer = given
+            return
+        }
         guard let type = Self.known.first(where: { $0.name == name }) else {
             let names = Self.known.map { $0.name }.joined(separator: ", ")
             throw TrainingError(
@@ -31,7 +38,7 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(type(of: optimizer).name, forKey: .name)
+        try container.encode(Swift.type(of: optimizer).name, forKey: .name)
         try optimizer.encode(to: encoder)
     }
 

@@ -1,3 +1,4 @@
+import FoveaData
 import FoveaGraph
 import FoveaNN
 import FoveaTensor
@@ -9,14 +10,15 @@ final class TrainingSession {
     let configuration: TrainingConfiguration
     let network: Network
     let training: TrainingPlan
-    var schedule: TrainingSchedule
     var progress = TrainingProgress()
     /// The numbers of the best epoch, where they are to be restored.
     var best: ModelState?
-    private let batches: any BatchFeed
-    private let validation: (any SampleSource)?
-    private let span: LearningRate.Span
-    private let optimizerSteps: Int
+    /// The number of steps of an epoch and of the whole run.
+    let span: LearningRate.Span
+    private let set: SampleSet
+    private let order: BatchOrder
+    private var loader: BatchLoader?
+    private let validation: SampleSet?
     private let isClassification: Bool
     private let clock = ContinuousClock()
     private lazy var validationPlan: Result<PredictionPlan, any Error> = Result {
@@ -27,39 +29,38 @@ final class TrainingSession {
     /// - Throws: ``TrainingError`` where the settings have no meaning or the data do not fit the network, what the graph and
     ///   the backend throw otherwise.
     init(
-        configuration: TrainingConfiguration, network: Network, source: any SampleSource,
-        validation: (any SampleSource)?, backend: any Backend
+        configuration: TrainingConfiguration, network: Network, set: SampleSet, validation: SampleSet?,
+        backend: any Backend
     ) throws {
         try configuration.validate()
-        try Self.check(configuration, network: network, source: source, validation: validation)
+        try Self.check(configuration, network: network, set: set, validation: validation)
         self.configuration = configuration
         self.network = network
         self.validation = validation
         self.backend = backend
         if case .classification = network.task { isClassification = true } else { isClassification = false }
-        schedule = TrainingSchedule(
-            samples: source.count, batchSize: configuration.batchSize, epochs: configuration.epochs,
-            seed: configuration.seed, shuffles: configuration.shuffles)
-        span = schedule.span
-        optimizerSteps = span.steps
+        self.set = set
+        order = try BatchOrder(
+            indices: set.indices, batchSize: configuration.batchSize,
+            order: configuration.shuffles ? .shuffled(seed: configuration.seed) : .sequential, remainder: .filled)
+        span = LearningRate.Span(
+            steps: configuration.epochs * order.batchesPerEpoch, stepsPerEpoch: order.batchesPerEpoch)
         training = try TrainingPlan(
             network: network, batchSize: configuration.batchSize, optimizer: configuration.optimizer.optimizer,
             backend: backend, seed: configuration.seed)
-        batches = DirectFeed(source: source, schedule: schedule)
     }
 
     private static func check(
-        _ configuration: TrainingConfiguration, network: Network, source: any SampleSource,
-        validation: (any SampleSource)?
+        _ configuration: TrainingConfiguration, network: Network, set: SampleSet, validation: SampleSet?
     ) throws {
-        try DataCheck.check(source, fits: network, as: "the training set")
+        try DataCheck.check(set, fits: network, as: "the training set")
         if let validation { try DataCheck.check(validation, fits: network, as: "the validation set") }
-        try DataCheck.check(training: source, validation: validation)
-        guard configuration.batchSize <= source.count else {
+        try DataCheck.check(training: set, validation: validation)
+        guard configuration.batchSize <= set.count else {
             throw TrainingError(
                 .configuration,
-                "the batch size is \(configuration.batchSize) and there are \(source.count) training samples; "
-                    + "lower it to \(source.count) or less")
+                "the batch size is \(configuration.batchSize) and there are \(set.count) training samples; "
+                    + "lower it to \(set.count) or less")
         }
         guard validation != nil || !(configuration.restoresBest || configuration.patience != nil) else {
             throw TrainingError(
@@ -68,17 +69,20 @@ final class TrainingSession {
         if case .regression = network.task, configuration.monitor == .accuracy {
             throw TrainingError(.configuration, "a regression has no accuracy to monitor; monitor the loss")
         }
-        let (product, overflow) = configuration.epochs.multipliedReportingOverflow(by: source.count)
+        let (product, overflow) = configuration.epochs.multipliedReportingOverflow(by: set.count)
         guard !overflow, product / configuration.batchSize < Int(Int32.max) else {
             throw TrainingError(.configuration, "\(configuration.epochs) epochs are more than 2^31 steps; make fewer")
         }
     }
 
+    /// The number of samples that are trained on.
+    var samples: Int { set.count }
+
     /// The number of steps of the whole run.
-    var steps: Int { optimizerSteps }
+    var steps: Int { span.steps }
 
     /// Whether the present epoch has all its steps.
-    var isEpochOver: Bool { progress.step == schedule.lastStep(ofEpoch: progress.epoch) }
+    var isEpochOver: Bool { progress.step == progress.epoch * span.stepsPerEpoch }
 
     /// Makes one step.
     ///
@@ -87,7 +91,7 @@ final class TrainingSession {
         let start = clock.now
         let step = progress.step
         training.set(learningRate: configuration.learningRate.rate(at: step, of: span), step: step)
-        training.withBatch { batches.write(step: step, features: $0, answers: $1) }
+        try loadBatch(step: step)
         try training.plan.execute()
         let loss = training.lastLoss
         guard loss.isFinite, training.lastPenalty?.isFinite ?? true else { throw divergence(step: step, loss: loss) }
@@ -99,6 +103,24 @@ final class TrainingSession {
         let elapsed = (clock.now - start).components
         progress.sums.seconds += Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
         lastLoss = loss
+    }
+
+    /// Puts the batch of the step before which `step` were made into the plan.
+    private func loadBatch(step: Int) throws {
+        if loader == nil {
+            let (epoch, batch) = step.quotientAndRemainder(dividingBy: span.stepsPerEpoch)
+            loader = try BatchLoader(
+                set.dataset, order: order, preprocessing: set.preprocessing,
+                from: BatchPosition(epoch: epoch, batch: batch))
+        }
+        loader!.next { batch in
+            training.withBatch { features, answers in
+                features.copyMemory(from: UnsafeRawBufferPointer(batch.samples))
+                answers.copyMemory(
+                    from: isClassification
+                        ? UnsafeRawBufferPointer(batch.labels) : UnsafeRawBufferPointer(batch.values))
+            }
+        }
     }
 
     /// The loss of the last step.
