@@ -52,10 +52,15 @@ let package = Package(
             ]),
 
         // Tests
+        .target(
+            name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"], path: "Tests/FoveaTestSupport"),
         .testTarget(name: "PackageTests"),
         .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
-        .testTarget(name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference"]),
-        .testTarget(name: "FoveaCPUTests", dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo"]),
+        .testTarget(
+            name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference", "FoveaTestSupport"]),
+        .testTarget(
+            name: "FoveaCPUTests",
+            dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
         .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
         .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),

@@ -45,19 +45,21 @@ public enum Initializer: Sendable {
 
     /// The initial value of a parameter of a layer whose weight has the shape `weight`.
     func initialValue(weight: Shape) -> Graph.InitialValue {
-        let window = weight.dimensions.dropFirst(2).reduce(1, *)
-        let fanIn = weight.rank > 1 ? weight[1] * window : weight.count
-        let fanOut = weight.rank > 0 ? weight[0] * window : 1
+        // In Double, where no product overflows: whether the shape is sane is checked when the variable is declared.
+        let extents = weight.dimensions.map(Double.init)
+        let window = extents.dropFirst(2).reduce(1, *)
+        let fanIn = extents.count > 1 ? extents[1] * window : extents.first ?? 1
+        let fanOut = (extents.first ?? 1) * window
         switch self {
         case .zeros: return .constant(0)
         case .ones: return .constant(1)
         case .constant(let value): return .constant(value)
         case .uniform(let bound): return .uniform(bound: bound)
         case .normal(let deviation): return .normal(deviation: deviation)
-        case .glorot(let distribution): return distribution.centered(variance: 2 / Double(fanIn + fanOut))
+        case .glorot(let distribution): return distribution.centered(variance: 2 / (fanIn + fanOut))
         case .he(let distribution, let fan):
-            return distribution.centered(variance: 2 / Double(fan == .in ? fanIn : fanOut))
-        case .pyTorch: return .uniform(bound: Float(1 / Double(fanIn).squareRoot()))
+            return distribution.centered(variance: 2 / (fan == .in ? fanIn : fanOut))
+        case .pyTorch: return .uniform(bound: Float(1 / fanIn.squareRoot()))
         case .custom(let closure): return .generated(closure)
         }
     }
