@@ -100,7 +100,7 @@ private final class BatchExchange: @unchecked Sendable {
         targets = dataset.targets
         targetCount = dataset.targetCount
         start = position
-        let capacity = min(order.batchSize, order.indices.count)
+        let capacity = order.remainder == .filled ? order.batchSize : min(order.batchSize, order.indices.count)
         let hasClasses = dataset.labels != nil
         slots = .allocate(capacity: 2)
         for index in slots.indices {
@@ -166,7 +166,7 @@ private final class BatchExchange: @unchecked Sendable {
         slot.count = range.count
         slot.position = position
         let chosen = UnsafeMutableBufferPointer(rebasing: slot.indices[..<range.count])
-        for (offset, place) in range.enumerated() { chosen[offset] = indices[place] }
+        for (offset, place) in range.enumerated() { chosen[offset] = indices[place % indices.count] }
         gatherer.gather(UnsafeBufferPointer(chosen), into: slot.samples)
         switch targets {
         case .classes(let labels, _):

@@ -15,7 +15,7 @@ final class TrainingSession {
     var best: ModelState?
     /// The number of steps of an epoch and of the whole run.
     let span: LearningRate.Span
-    private let set: SampleSet
+    private let samplesToTrain: SampleSet
     private let order: BatchOrder
     private var loader: BatchLoader?
     private let validation: SampleSet?
@@ -39,7 +39,7 @@ final class TrainingSession {
         self.validation = validation
         self.backend = backend
         if case .classification = network.task { isClassification = true } else { isClassification = false }
-        self.set = set
+        samplesToTrain = set
         order = try BatchOrder(
             indices: set.indices, batchSize: configuration.batchSize,
             order: configuration.shuffles ? .shuffled(seed: configuration.seed) : .sequential, remainder: .filled)
@@ -76,7 +76,7 @@ final class TrainingSession {
     }
 
     /// The number of samples that are trained on.
-    var samples: Int { set.count }
+    var samples: Int { samplesToTrain.count }
 
     /// The number of steps of the whole run.
     var steps: Int { span.steps }
@@ -110,7 +110,7 @@ final class TrainingSession {
         if loader == nil {
             let (epoch, batch) = step.quotientAndRemainder(dividingBy: span.stepsPerEpoch)
             loader = try BatchLoader(
-                set.dataset, order: order, preprocessing: set.preprocessing,
+                samplesToTrain.dataset, order: order, preprocessing: samplesToTrain.preprocessing,
                 from: BatchPosition(epoch: epoch, batch: batch))
         }
         loader!.next { batch in
