@@ -61,7 +61,9 @@ let package = Package(
         .testTarget(
             name: "FoveaCPUTests",
             dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
-        .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
+        .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
         .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
