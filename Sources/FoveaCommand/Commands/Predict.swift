@@ -19,6 +19,8 @@ struct Predict: ParsableCommand {
     @Option(help: ArgumentHelp("How many of the likeliest classes to print.", valueName: "count"))
     var top = 1
 
+    @OptionGroup var threads: ThreadOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -27,7 +29,8 @@ struct Predict: ParsableCommand {
     }
 
     func run() throws {
-        let model = try Model(contentsOf: model)
+        var model = try Model(contentsOf: model)
+        model.backend = try threads.threads.map { CPUBackend(threads: $0) } ?? backend(for: model.network)
         // Read all inputs before anything is printed: a failed command leaves no half of a result.
         var predictions: [Entry] = []
         for input in inputs {
@@ -58,6 +61,12 @@ struct Predict: ParsableCommand {
         } else {
             try StandardOutput.write(text(predictions))
         }
+    }
+
+    /// Starting and joining threads takes longer than all the arithmetic of a small network.
+    private func backend(for network: Network) throws -> CPUBackend {
+        let isSmall = try Summary(of: network).macs < 20_000_000
+        return CPUBackend(threads: isSmall ? 1 : nil)
     }
 
     private func text(_ predictions: [Entry]) -> String {
