@@ -21,8 +21,8 @@ let package = Package(
         .systemLibrary(
             name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
         .systemLibrary(
-            name: "CJPEG", pkgConfig: "libjpeg",
-            providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+            providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
         .target(name: "CFoveaKernels"),
 
         // The core, from the bottom up
@@ -35,7 +35,7 @@ let package = Package(
 
         // Data and files
         .target(name: "FoveaData", dependencies: ["FoveaTensor", "FoveaFormats", "CZlib", "CFoveaKernels"]),
-        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CJPEG"]),
+        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CTurboJPEG"]),
         .target(name: "FoveaFormats", dependencies: ["FoveaTensor", "FoveaGraph"]),
 
         // Training and above
@@ -61,7 +61,9 @@ let package = Package(
         .testTarget(
             name: "FoveaCPUTests",
             dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
-        .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
+        .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
         .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
