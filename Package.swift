@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference"]),
         .testTarget(name: "FoveaCPUTests", dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo"]),
         .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
-        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
+        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
     ],

@@ -13,6 +13,12 @@ public struct DatasetParts: Sendable {
     /// What to test on, once; `nil` where the makers set nothing aside.
     public var test: Dataset?
 
+    /// The given parts.
+    public init(train: Dataset, test: Dataset? = nil) {
+        self.train = train
+        self.test = test
+    }
+
     /// Loads every part of `source`; see ``Dataset/load(_:part:decoder:)`` for what a source may be.
     public static func load(_ source: String, decoder: ImageDecoder? = nil) throws(DataError) -> DatasetParts {
         let files = try DatasetFiles(source, hasDecoder: decoder != nil)
