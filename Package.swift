@@ -52,11 +52,18 @@ let package = Package(
             ]),
 
         // Tests
+        .target(
+            name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"], path: "Tests/FoveaTestSupport"),
         .testTarget(name: "PackageTests"),
         .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
-        .testTarget(name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference"]),
-        .testTarget(name: "FoveaCPUTests", dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo"]),
-        .testTarget(name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference"]),
+        .testTarget(
+            name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference", "FoveaTestSupport"]),
+        .testTarget(
+            name: "FoveaCPUTests",
+            dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
+        .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
         .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),

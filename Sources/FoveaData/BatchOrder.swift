@@ -16,6 +16,8 @@ public struct BatchOrder: Hashable, Sendable {
         case dropped
         /// They make a shorter batch.
         case shorter
+        /// They make a full batch with the first samples of the epoch, which are then used twice in it.
+        case filled
     }
 
     /// The samples, each used once an epoch.
@@ -38,7 +40,8 @@ public struct BatchOrder: Hashable, Sendable {
         }
         guard indices.count >= (remainder == .dropped ? batchSize : 1) else {
             throw DataError(
-                "\(indices.count) samples do not make a batch of \(batchSize); take a smaller batch or more samples")
+                "\(indices.count) samples do not make a batch of \(batchSize); take a smaller batch or more samples"
+            )
         }
         self.indices = indices
         self.batchSize = batchSize
@@ -61,10 +64,10 @@ public struct BatchOrder: Hashable, Sendable {
         }
     }
 
-    /// The positions within an epoch that make its batch number `batch`.
+    /// The positions within an epoch that make its batch number `batch`; those past the last sample start over at the first.
     public func range(ofBatch batch: Int) -> Range<Int> {
         let start = batch * batchSize
-        return start..<min(start + batchSize, indices.count)
+        return start..<(remainder == .filled ? start + batchSize : min(start + batchSize, indices.count))
     }
 }
 

@@ -121,6 +121,7 @@ public struct Graph: Sendable {
         guard !inputs.contains(where: { $0.name == name }) else {
             throw GraphError(path: path, "there is already an input named '\(name)'")
         }
+        try checkSize(of: type, what: "the input '\(name)'")
         let value = makeValue(type, .input(inputs.count))
         inputs.append(Input(name: name, value: value))
         return value
@@ -148,6 +149,7 @@ public struct Graph: Sendable {
                 path: path, "there is already a variable '\(key)'; give one of the two layers another name")
         }
         let type = TensorType(shape)
+        try checkSize(of: type, what: "the variable '\(key)'")
         let value = makeValue(type, .variable(variables.count))
         variablePositions[key] = variables.count
         variables.append(Variable(key: key, type: type, role: role, initial: initial))
@@ -173,6 +175,7 @@ public struct Graph: Sendable {
         } catch {
             throw GraphError(path: path, error.message)
         }
+        for type in outputTypes { try checkSize(of: type, what: "the output of '\(operation.name)'") }
         let outputs = outputTypes.enumerated().map { output, type in
             makeValue(type, .node(nodes.count, output: output))
         }
@@ -190,6 +193,21 @@ public struct Graph: Sendable {
         pathOverride = node.path
         defer { (self.phase, pathOverride) = saved }
         try body(&self)
+    }
+
+    /// Throws where a value has more elements than a 32-bit index reaches, without overflow on the way: sizes come from
+    /// text and files, and costs multiply two of them.
+    private func checkSize(of type: TensorType, what: String) throws(GraphError) {
+        var count = 1
+        for extent in type.shape.dimensions where !type.shape.dimensions.contains(0) {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            guard !overflow, product <= Int(Int32.max) else {
+                throw GraphError(
+                    path: path,
+                    "\(what), \(type.shape), has more than \(Int32.max) elements; use a smaller batch, image or layer")
+            }
+            count = product
+        }
     }
 
     private mutating func makeValue(_ type: TensorType, _ origin: Origin) -> Value {

@@ -141,10 +141,21 @@ extension OperationRule {
         Cost(flops: outputs.map(\.shape.count).reduce(0, +))
     }
 
-    /// Throws unless there are as many inputs as one of `counts`.
-    package func expect(_ inputs: [TensorType], count counts: Int...) throws(GraphError) {
+    /// Throws unless there are as many inputs as one of `counts`, all real but those at the positions `other`, whose type
+    /// the operation checks itself.
+    package func expect(
+        _ inputs: [TensorType], count counts: Int..., other: [Int] = []
+    ) throws(GraphError) {
         guard counts.contains(inputs.count) else {
             throw GraphError("'\(name)' takes \(counts.map(String.init).joined(separator: " or ")) inputs, not \(inputs.count)")
+        }
+        try expectReal(inputs, other: other)
+    }
+
+    /// Throws unless all inputs are float32 but those at the positions `other`.
+    package func expectReal(_ inputs: [TensorType], other: [Int] = []) throws(GraphError) {
+        for (position, input) in inputs.enumerated() where input.dtype != .float32 && !other.contains(position) {
+            throw GraphError("'\(name)' takes real numbers, float32, and its input \(position) is \(input)")
         }
     }
 }

@@ -78,6 +78,22 @@ public struct Window: Hashable, Sendable {
         Size2D(dilation.height * (kernel.height - 1) + 1, dilation.width * (kernel.width - 1) + 1)
     }
 
+    /// Whether at every place at least one tap lies inside of an input of extent `input` that the window fits into.
+    package func hasTapInside(of input: Size2D) -> Bool {
+        func holds(_ extent: Int, kernel: Int, stride: Int, dilation: Int, before: Int, after: Int) -> Bool {
+            let last = extent + before + after - dilation * (kernel - 1) - 1
+            return Swift.stride(from: -before, through: last - before, by: stride).allSatisfy { start in
+                (0..<kernel).contains { 0..<extent ~= start + $0 * dilation }
+            }
+        }
+        return holds(
+            input.height, kernel: kernel.height, stride: stride.height, dilation: dilation.height,
+            before: padding.top, after: padding.bottom)
+            && holds(
+                input.width, kernel: kernel.width, stride: stride.width, dilation: dilation.width,
+                before: padding.left, after: padding.right)
+    }
+
     /// The spatial extent of the output over an input of extent `input`.
     ///
     /// - Throws: `GraphError` where the window is larger than the padded input, or a hyper-parameter is out of range.

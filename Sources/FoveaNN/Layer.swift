@@ -27,11 +27,19 @@ public struct BuildContext: Sendable {
     public var graph: Graph
     /// What the graph is made for.
     public let mode: Mode
+    /// Whether dropout acts in training; off where a gradient is to be compared with another.
+    public let usesDropout: Bool
+    /// The penalty on the weights of layers without one of their own.
+    public let regularizer: Regularizer?
+    /// The penalties declared so far, scalars; only in training.
+    public private(set) var penalties: [Graph.Value] = []
 
     /// An empty graph to be made for `mode`.
-    public init(mode: Mode) {
+    public init(mode: Mode, regularizer: Regularizer? = nil, usesDropout: Bool = true) {
         graph = Graph()
         self.mode = mode
+        self.regularizer = regularizer
+        self.usesDropout = usesDropout
     }
 
     /// The shape of `value`.
@@ -45,5 +53,28 @@ public struct BuildContext: Sendable {
         graph.pushScope(name)
         defer { graph.popScope() }
         return try layer.apply(to: input, in: &self)
+    }
+}
+
+extension BuildContext {
+    /// Declares the parameter `weight` of `shape`, with the penalty of the layer or else of the network.
+    public mutating func weight(
+        _ shape: Shape, _ initializer: Initializer, _ regularizer: Regularizer? = nil
+    ) throws(GraphError) -> Graph.Value {
+        let weight = try graph.variable("weight", shape, initial: initializer.initialValue(weight: shape))
+        if mode == .training, case .l2(let strength)? = regularizer ?? self.regularizer, strength != 0 {
+            guard strength > 0, strength.isFinite else {
+                throw GraphError(path: graph.path, "the strength of a penalty is positive, not \(strength)")
+            }
+            penalties.append(try graph.l2Penalty(weight, strength: strength))
+        }
+        return weight
+    }
+
+    /// Declares the parameter `bias` of `count` numbers beside a weight of the shape `weight`.
+    public mutating func bias(
+        _ count: Int, _ initializer: Initializer, weight: Shape
+    ) throws(GraphError) -> Graph.Value {
+        try graph.variable("bias", [count], initial: initializer.initialValue(weight: weight))
     }
 }

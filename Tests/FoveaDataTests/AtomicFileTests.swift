@@ -38,7 +38,8 @@ import Testing
             atPath: folder.file("link"), withDestinationPath: folder.file("target"))
         try AtomicFile.write("two", to: folder.file("link"))
         #expect(try FileContents.read(folder.file("target")) == Array("two".utf8))
-        let type = try FileManager.default.attributesOfItem(atPath: folder.file("link"))[.type] as? FileAttributeType
+        let type =
+            try FileManager.default.attributesOfItem(atPath: folder.file("link"))[.type] as? FileAttributeType
         #expect(type == .typeSymbolicLink)
         try AtomicFile.write("gone", to: "/dev/null")
         #expect(FileManager.default.fileExists(atPath: "/dev/null"))
@@ -46,7 +47,9 @@ import Testing
 
     @Test func tellsWhatWentWrong() throws {
         let folder = try TemporaryFolder()
-        let missing = #expect(throws: FormatError.self) { try AtomicFile.write("", to: folder.file("no/a.txt")) }
+        let missing = #expect(throws: FormatError.self) {
+            try AtomicFile.write("", to: folder.file("no/a.txt"))
+        }
         #expect(missing?.kind == .cannotWrite)
         #expect(missing?.description.contains("no such file or directory") == true)
         let directory = #expect(throws: FormatError.self) { try AtomicFile.write("", to: folder.path) }

@@ -74,7 +74,8 @@ import Testing
         let dataset = try Self.dataset()
         let order = try BatchOrder(indices: Array(0..<53), batchSize: 8, order: .shuffled(seed: 4))
         let all = Self.take(21, from: try BatchLoader(dataset, order: order, preprocessing: .bytes))
-        let slow = Self.take(21, from: try BatchLoader(dataset, order: order, preprocessing: .bytes), pausing: true)
+        let slow = Self.take(
+            21, from: try BatchLoader(dataset, order: order, preprocessing: .bytes), pausing: true)
         #expect(all == slow)
         for start in 0..<20 {
             let position = all[start].next
@@ -111,7 +112,9 @@ import Testing
     @Test func errors() throws {
         let dataset = try Self.dataset()
         for (indices, size) in [([0], 0), ([], 1), ([0, 1], -3)] {
-            #expect(throws: DataError.self) { try BatchOrder(indices: indices, batchSize: size, order: .sequential) }
+            #expect(throws: DataError.self) {
+                try BatchOrder(indices: indices, batchSize: size, order: .sequential)
+            }
         }
         #expect(throws: DataError.self) {
             try BatchOrder(indices: [0], batchSize: 2, order: .sequential, remainder: .dropped)
@@ -120,7 +123,8 @@ import Testing
         #expect(throws: DataError.self) { try BatchLoader(dataset, order: outside, preprocessing: .bytes) }
         let order = try BatchOrder(indices: [0, 1], batchSize: 2, order: .sequential)
         #expect(throws: DataError.self) {
-            try BatchLoader(dataset, order: order, preprocessing: .bytes, from: BatchPosition(epoch: 0, batch: 1))
+            try BatchLoader(
+                dataset, order: order, preprocessing: .bytes, from: BatchPosition(epoch: 0, batch: 1))
         }
         let three = try Preprocessing(mean: [0, 0, 0], deviation: [1, 1, 1])
         #expect(throws: DataError.self) { try BatchLoader(dataset, order: order, preprocessing: three) }

@@ -13,12 +13,15 @@ import Testing
         try folder.write(gzip(IDX.data(for: images)), as: "train-images-idx3-ubyte.gz")
         try folder.write(IDX.data(for: labels), as: "train-labels-idx1-ubyte")
         try folder.write(IDX.data(for: images), as: "t10k-images.idx3-ubyte")
-        try folder.write(IDX.data(for: Tensor([0, 0, 0, 4] as [UInt8], shape: [4])), as: "t10k-labels.idx1-ubyte")
+        try folder.write(
+            IDX.data(for: Tensor([0, 0, 0, 4] as [UInt8], shape: [4])), as: "t10k-labels.idx1-ubyte")
         let data = try DatasetParts.load(folder.path)
         #expect(data.train.samples == images.reshaped(to: [4, 1, 2, 3]))
         #expect(data.train.labels == [0, 2, 1, 2])
         // Both parts have the classes of both.
-        #expect(data.train.classNames == ["0", "1", "2", "3", "4"] && data.test?.classNames == data.train.classNames)
+        #expect(
+            data.train.classNames == ["0", "1", "2", "3", "4"]
+                && data.test?.classNames == data.train.classNames)
         #expect(try Dataset.load(folder.path, part: .test).labels == [0, 0, 0, 4])
         try folder.write(Array("a\nb\r\nc\nd\ne\n".utf8), as: "classes.txt")
         #expect(try Dataset.load(folder.path).classNames == ["a", "b", "c", "d", "e"])
@@ -42,7 +45,9 @@ import Testing
 
     @Test func foldersOfImages() throws {
         let folder = try TemporaryFolder()
-        for (name, level) in [("train/cat/1.png", 10), ("train/dog/1.png", 20), ("train/dog/2.PNG", 30), ("test/dog/9.png", 40)] {
+        for (name, level) in [
+            ("train/cat/1.png", 10), ("train/dog/1.png", 20), ("train/dog/2.PNG", 30), ("test/dog/9.png", 40),
+        ] {
             let pixels = [UInt8](repeating: UInt8(level), count: 12)
             try folder.write(PNG.data(for: Image(height: 2, width: 2, channels: 3, pixels: pixels)), as: name)
         }
@@ -52,7 +57,9 @@ import Testing
         #expect(data.train.samples.shape == [3, 3, 2, 2] && data.test?.labels == [1])
         #expect(data.train.samples.scalars(as: UInt8.self)[24] == 30)
         #expect(throws: DataError.self) { try Dataset.load(folder.path) }
-        try folder.write(PNG.data(for: Image(height: 1, width: 2, channels: 3, pixels: [0, 0, 0, 0, 0, 0])), as: "train/cat/2.png")
+        try folder.write(
+            PNG.data(for: Image(height: 1, width: 2, channels: 3, pixels: [0, 0, 0, 0, 0, 0])),
+            as: "train/cat/2.png")
         let error = #expect(throws: DataError.self) { try DatasetParts.load(folder.path, decoder: decoder) }
         #expect(error?.description.contains("cat/2.png: an image of shape [3, 1, 2]") == true)
     }
@@ -90,18 +97,26 @@ import Testing
             name: "f", samples: Tensor([.nan, 1, 2, .infinity] as [Float], shape: [2, 2]),
             targets: .classes(labels: [0, 0], names: ["a"]))
         let other = DataSummary(DatasetParts(train: floats), name: "f").parts[0]
-        #expect(other.nonFinite == 2 && other.mean == [1.5] && other.minimum == 1 && other.maximum == Double.infinity)
+        #expect(
+            other.nonFinite == 2 && other.mean == [1.5] && other.minimum == 1
+                && other.maximum == Double.infinity)
     }
 
-    @Test(.enabled(if: (try? BuiltInDataset.fashionMNIST.directory()) != nil, "dataset-fashion-mnist is not installed"))
+    @Test(
+        .enabled(
+            if: (try? BuiltInDataset.fashionMNIST.directory()) != nil,
+            "dataset-fashion-mnist is not installed"))
     func fashionMNIST() throws {
         let data = try DatasetParts.load("fashion-mnist")
         #expect(data.train.samples.shape == [60_000, 1, 28, 28] && data.test?.count == 10_000)
         #expect(data.train.classNames?[9] == "Ankle boot")
         for part in [data.train, try #require(data.test)] {
-            for label in 0..<10 as Range<Int32> { #expect(part.labels?.count { $0 == label } == part.count / 10) }
+            for label in 0..<10 as Range<Int32> {
+                #expect(part.labels?.count { $0 == label } == part.count / 10)
+            }
         }
         let preprocessing = try Preprocessing.standardizing(data.train)
-        #expect(abs(preprocessing.mean[0] - 0.28604) < 5e-6 && abs(preprocessing.deviation[0] - 0.35302) < 5e-6)
+        #expect(
+            abs(preprocessing.mean[0] - 0.28604) < 5e-6 && abs(preprocessing.deviation[0] - 0.35302) < 5e-6)
     }
 }

@@ -21,7 +21,9 @@ import Testing
     }
 
     @Test func kindsOfPNG() throws {
-        for (name, channels) in [("grey", 1), ("grey16", 1), ("colour", 3), ("colourInterlaced", 3), ("colourAlpha", 4)] {
+        for (name, channels) in [
+            ("grey", 1), ("grey16", 1), ("colour", 3), ("colourInterlaced", 3), ("colourAlpha", 4),
+        ] {
             let image = try Image(decoding: Self.fixture(name))
             #expect(image == (try Self.image(height: 7, width: 9, channels: channels)), "\(name)")
         }
@@ -31,7 +33,10 @@ import Testing
         for index in 0..<63 {
             let (grey, alpha) = (Self.value(index / 9, index % 9, 0), Self.value(index / 9, index % 9, 1))
             #expect(Array(greyAlpha.pixels[index * 4..<index * 4 + 4]) == [grey, grey, grey, alpha])
-            #expect(Array(palette.pixels[index * 3..<index * 3 + 3]) == [grey, 255 - grey, UInt8(Int(grey) * 3 % 256)])
+            #expect(
+                Array(palette.pixels[index * 3..<index * 3 + 3]) == [
+                    grey, 255 - grey, UInt8(Int(grey) * 3 % 256),
+                ])
         }
     }
 
@@ -112,7 +117,8 @@ import Testing
         #expect(Array(grey.pixels[..<46]) == ImageFixtures.luma)
         #expect(try grey.resized(toHeight: 9, width: 7).pixels == ImageFixtures.greySmall)
         #expect(try Array(image.resized(toHeight: 5, width: 31).pixels[..<93]) == ImageFixtures.colourWide)
-        #expect(try Array(image.resized(toHeight: 40, width: 5).pixels.suffix(30)) == ImageFixtures.colourTall)
+        #expect(
+            try Array(image.resized(toHeight: 40, width: 5).pixels.suffix(30)) == ImageFixtures.colourTall)
         #expect(try image.resized(toHeight: 17, width: 23) == image)
     }
 

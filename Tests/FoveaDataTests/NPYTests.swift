@@ -43,7 +43,8 @@ import Testing
         let shape: Shape = [2, 3, 4]
         var elements: [UInt8] = []
         for k in 0..<4 { for j in 0..<3 { for i in 0..<2 { elements.append(UInt8(100 * i + 10 * j + k)) } } }
-        let tensor = try NPY.read(file("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3, 4)}", elements))
+        let tensor = try NPY.read(
+            file("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3, 4)}", elements))
         let expected = (0..<24).map { index -> UInt8 in
             let (i, j, k) = (index / 12, index / 4 % 3, index % 4)
             return UInt8(100 * i + 10 * j + k)
@@ -66,7 +67,9 @@ import Testing
         ("__import__('os')", "'_'; expected '{'"),
     ])
     func badHeaders(header: String, message: String) {
-        let error = #expect(throws: FormatError.self) { try NPY.read(file(header, littleEndian(1 << 31)), name: "x.npy") }
+        let error = #expect(throws: FormatError.self) {
+            try NPY.read(file(header, littleEndian(1 << 31)), name: "x.npy")
+        }
         #expect(error?.kind == .badData)
         #expect(error?.description.hasPrefix("x.npy: byte ") == true)
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
@@ -75,7 +78,8 @@ import Testing
     @Test func fuzzing() {
         let tensor = Tensor((0..<24).map { Float($0) }, shape: [2, 3, 4])
         #expect(fuzz(NPY.data(for: tensor), seed: 1, bound: 4) { try NPY.read($0).byteCount } > 1500)
-        let labels = file("{'descr': '<i8', 'fortran_order': True, 'shape': (2, 2)}", (0..<4).flatMap { littleEndian($0) })
+        let labels = file(
+            "{'descr': '<i8', 'fortran_order': True, 'shape': (2, 2)}", (0..<4).flatMap { littleEndian($0) })
         #expect(fuzz(labels, seed: 2, bound: 4) { try NPY.read($0).byteCount } > 1500)
     }
 }

@@ -29,10 +29,13 @@ import Testing
     @Test(arguments: [DType.uint8, .float32], [1, 3]) func formula(dtype: DType, rules: Int) throws {
         let mean = Array([0.25, 0.5, 0.75][..<rules])
         let deviation = Array([0.5, 0.3, 0.1][..<rules])
-        for (shape, paddings) in [([2, 3, 5, 4], [0, 1, 2]), ([4, 3], [0]), ([0, 3], [0]), ([1, 3, 1, 1], [3])] {
+        for (shape, paddings) in [
+            ([2, 3, 5, 4], [0, 1, 2]), ([4, 3], [0]), ([0, 3], [0]), ([1, 3, 1, 1], [3]),
+        ] {
             for padding in paddings {
                 let count = Shape(shape).count
-                let samples = Tensor((0..<count).map { Float($0 * 29 % 256) }, shape: Shape(shape)).converted(to: dtype)
+                let samples = Tensor((0..<count).map { Float($0 * 29 % 256) }, shape: Shape(shape)).converted(
+                    to: dtype)
                 let preprocessing = try Preprocessing(mean: mean, deviation: deviation, padding: padding)
                 let result = try preprocessing.apply(to: samples)
                 let reference = expected(samples, preprocessing)
@@ -57,7 +60,8 @@ import Testing
         }
         let samples = Tensor(numbers, shape: shape).converted(to: dtype)
         let dataset = try Dataset(
-            name: "made", samples: samples, targets: .classes(labels: [Int32](repeating: 0, count: 40), names: ["a"]))
+            name: "made", samples: samples,
+            targets: .classes(labels: [Int32](repeating: 0, count: 40), names: ["a"]))
         let chosen = Array(stride(from: 0, to: 40, by: 3))
         let preprocessing = try Preprocessing.standardizing(dataset, at: chosen)
         let (batch, _) = try dataset.batch(chosen, preprocessing: preprocessing)
@@ -77,7 +81,8 @@ import Testing
         #expect(try JSONDecoder().decode(Preprocessing.self, from: data) == preprocessing)
         for bad in [
             #"{"scale":1,"mean":[0],"deviation":[0]}"#, #"{"scale":1,"mean":[],"deviation":[]}"#,
-            #"{"scale":1,"mean":[0],"deviation":[1],"padding":-1}"#, #"{"scale":1,"mean":[0,1],"deviation":[1]}"#,
+            #"{"scale":1,"mean":[0],"deviation":[1],"padding":-1}"#,
+            #"{"scale":1,"mean":[0,1],"deviation":[1]}"#,
         ] {
             #expect(throws: DataError.self) {
                 try JSONDecoder().decode(Preprocessing.self, from: Data(bad.utf8))

@@ -39,7 +39,9 @@ import Testing
         try SafeTensors.write(model, metadata: ["a": "b"], to: path)
         #expect(try FileContents.read(path) == SafeTensors.data(for: model, metadata: ["a": "b"]))
         let read = try SafeTensors(contentsOf: path)
-        for (name, tensor) in try read.tensors() { #expect(tensor == model.first { $0.name == name }?.tensor) }
+        for (name, tensor) in try read.tensors() {
+            #expect(tensor == model.first { $0.name == name }?.tensor)
+        }
         let missing = #expect(throws: FormatError.self) { try SafeTensors(contentsOf: folder.file("none")) }
         #expect(missing?.kind == .missingInput)
     }
@@ -61,15 +63,25 @@ import Testing
         (#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,3]}}"#, "expected an extent that fits"),
         (#"{"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}}"#, "begins here"),
         (#"{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}"#, "the tensors end here"),
-        (#"{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}}"#,
-            "begins here"),
-        (#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[0],"data_offsets":[4,4]}}"#,
-            "the key 'a' twice"),
+        (
+            #"{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}}"#,
+            "begins here"
+        ),
+        (
+            #"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[0],"data_offsets":[4,4]}}"#,
+            "the key 'a' twice"
+        ),
         (#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}}"#, "expected an extent that fits"),
-        (#"{"a":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,4]}}"#, "expected an extent that fits"),
+        (
+            #"{"a":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,4]}}"#,
+            "expected an extent that fits"
+        ),
         (#"{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,4]}}"#, "expected a whole number"),
         (#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#, "elements of type 'F8_E4M3'"),
-        (#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,9223372036854775807]}}"#, "expected an extent that fits"),
+        (
+            #"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,9223372036854775807]}}"#,
+            "expected an extent that fits"
+        ),
         (#"{"a":{"dtype":"U8","shape":[4],"offsets":[0,4]}}"#, "the key 'offsets'"),
         (#"{"a":{"dtype":"U8","shape":[4]}}"#, "an incomplete entry"),
         (#"{"__metadata__":{"a":1}}"#, "expected '\"'"),
@@ -77,7 +89,9 @@ import Testing
         (#"{"\ud800":{}}"#, "surrogate"), (#"{"a":[[[[[["#, "expected '{'"),
     ])
     func badHeaders(header: String, message: String) {
-        let error = #expect(throws: FormatError.self) { try SafeTensors(file(header, [1, 2, 3, 4]), name: "m") }
+        let error = #expect(throws: FormatError.self) {
+            try SafeTensors(file(header, [1, 2, 3, 4]), name: "m")
+        }
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     }
 

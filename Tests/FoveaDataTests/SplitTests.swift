@@ -16,7 +16,8 @@ import Testing
     @Test(arguments: 0..<20 as Range<UInt64>) func stratified(seed: UInt64) throws {
         let count = 150 + Int(seed) * 37
         let labels = Self.labels(seed, count: count, classes: 2 + Int(seed % 6))
-        let fractions = [[0.8, 0.2], [0.7, 0.15, 0.15], [1.0 / 3, 1.0 / 3, 1.0 / 3], [0.9, 0.1]][Int(seed % 4)]
+        let fractions = [[0.8, 0.2], [0.7, 0.15, 0.15], [1.0 / 3, 1.0 / 3, 1.0 / 3], [0.9, 0.1]][
+            Int(seed % 4)]
         let parts = try Split.stratified(labels: labels, fractions: fractions, seed: seed)
         #expect(parts.flatMap { $0 }.sorted() == Array(0..<count))
         #expect(try parts == Split.stratified(labels: labels, fractions: fractions, seed: seed))
@@ -32,7 +33,8 @@ import Testing
             #expect(abs(Double(part.count) - fraction * Double(count)) <= 2)
         }
         // The numbers of the classes decide nothing.
-        #expect(try parts == Split.stratified(labels: labels.map { 100 - $0 }, fractions: fractions, seed: seed))
+        #expect(
+            try parts == Split.stratified(labels: labels.map { 100 - $0 }, fractions: fractions, seed: seed))
     }
 
     @Test(arguments: 2..<60) func shuffled(count: Int) throws {
@@ -66,7 +68,8 @@ import Testing
             message { try Split.stratified(labels: [0, 0, 0, 1], fractions: [0.5, 0.5], seed: 0) }
                 .hasPrefix("class 1: 1 samples are too few"))
         for fractions in [[], [0.5], [1.5, -0.5], [.nan, 1], [0, 1]] {
-            #expect(message { try Split.shuffled(count: 9, fractions: fractions, seed: 0) }.contains("sum to 1"))
+            #expect(
+                message { try Split.shuffled(count: 9, fractions: fractions, seed: 0) }.contains("sum to 1"))
         }
         #expect(message { try Split.shuffled(count: 1, fractions: [0.5, 0.5], seed: 0) }.contains("too few"))
         #expect(message { try Split.stratified(labels: [], fractions: [1], seed: 0) }.contains("no samples"))

@@ -8,7 +8,8 @@ final class TemporaryFolder {
     let path: String
 
     init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("fovea-" + UUID().uuidString).path
+        path =
+            FileManager.default.temporaryDirectory.appendingPathComponent("fovea-" + UUID().uuidString).path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
@@ -28,7 +29,8 @@ final class TemporaryFolder {
 
 func gzip(_ bytes: [UInt8]) -> [UInt8] {
     var stream = z_stream()
-    deflateInit2_(&stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
+    deflateInit2_(
+        &stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     defer { deflateEnd(&stream) }
     var input = bytes
     var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(bytes.count))) + 64)
@@ -68,7 +70,8 @@ extension RandomStream {
             }
         case 2, 3:
             let hostile: [UInt64] = [
-                0, .max, 1 << 31, 1 << 63, 1 << 32 - 1, 1 << 62, 0x7FFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 1, 255, 65535,
+                0, .max, 1 << 31, 1 << 63, 1 << 32 - 1, 1 << 62, 0x7FFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 1, 255,
+                65535,
                 UInt64(bytes.count), UInt64(bytes.count) + 1, 100_000_000, 1 << 40,
             ]
             let number = hostile[Int(next(below: UInt64(hostile.count)))]
@@ -78,7 +81,9 @@ extension RandomStream {
             for (offset, byte) in field.enumerated() where position + offset < bytes.count {
                 bytes[position + offset] = byte
             }
-        case 4: bytes.insert(contentsOf: (0...next(below: 8)).map { _ in UInt8(next(below: 256)) }, at: place(&self))
+        case 4:
+            bytes.insert(
+                contentsOf: (0...next(below: 8)).map { _ in UInt8(next(below: 256)) }, at: place(&self))
         case 5:
             let start = place(&self)
             bytes.removeSubrange(start..<min(start + 1 + Int(next(below: 9)), bytes.count))
@@ -89,7 +94,9 @@ extension RandomStream {
         case 7:
             // A digit or a sign: what changes the meaning of a text header and keeps its form.
             let digits = Array("0123456789-,:[]{}\"'()".utf8)
-            for _ in 0...next(below: 3) { bytes[place(&self)] = digits[Int(next(below: UInt64(digits.count)))] }
+            for _ in 0...next(below: 3) {
+                bytes[place(&self)] = digits[Int(next(below: UInt64(digits.count)))]
+            }
         default:
             let keep = Int(next(below: 16))
             let count = Int(next(below: 300))
@@ -99,8 +106,10 @@ extension RandomStream {
     }
 }
 
-/// Gives `read` every prefix of `file`, each of which it must refuse, and 2,500 damaged copies, each of which it must
-/// refuse or read to no more than `bound` bytes of memory for each byte of the file. How many it refused.
+/// How many damaged copies of `file` the function `read` refused.
+///
+/// It is given every prefix, each of which it must refuse, and 2,500 copies damaged at random, each of which it must
+/// refuse or read to no more than `bound` bytes of memory for each byte of the file.
 func fuzz(
     _ file: [UInt8], seed: UInt64, bound: Int = 1100, read: ([UInt8]) throws -> Int
 ) -> Int {

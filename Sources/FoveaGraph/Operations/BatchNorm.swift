@@ -35,6 +35,9 @@ extension Operation {
         package func inputGradients(
             of node: Graph.Node, given outputGradients: [Graph.Value?], needed: [Bool], in graph: inout Graph
         ) throws(GraphError) -> [Graph.Value?] {
+            guard outputGradients.dropFirst().allSatisfy({ $0 == nil }) else {
+                throw GraphError(path: node.path, "the statistics of '\(name)' have no derivative")
+            }
             guard let dy = outputGradients[0] else { return node.inputs.map { _ in nil } }
             let operation = BatchNormGradient(epsilon: epsilon)
             let results = try graph.apply(

@@ -18,7 +18,7 @@ extension Operation {
         package var attributes: String { "\(rate) stream \(stream)" }
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-            try expect(inputs, count: 3)
+            try expect(inputs, count: 3, other: [1, 2])
             guard rate >= 0, rate < 1 else { throw GraphError("the rate of dropout is in [0, 1), not \(rate)") }
             guard inputs[1] == TensorType([2], .int32), inputs[2] == TensorType(.scalar, .int32) else {
                 throw GraphError("dropout takes a seed int32[2] and a step int32[]")

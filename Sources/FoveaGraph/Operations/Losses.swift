@@ -46,7 +46,7 @@ extension Operation {
         package var name: String { "softmaxCrossEntropy" }
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-            try expect(inputs, count: 2)
+            try expect(inputs, count: 2, other: [1])
             try checkLabels(inputs)
             return [TensorType(.scalar)]
         }
@@ -69,7 +69,7 @@ extension Operation {
         package var name: String { "softmaxCrossEntropyGradient" }
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-            try expect(inputs, count: 3)
+            try expect(inputs, count: 3, other: [1])
             try checkLabels(inputs)
             return [inputs[0]]
         }

@@ -48,7 +48,7 @@ extension Operation {
         package var attributes: String { "beta1 \(beta1) beta2 \(beta2) epsilon \(epsilon) decay \(weightDecay)" }
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-            try expect(inputs, count: 6)
+            try expect(inputs, count: 6, other: [4])
             guard inputs[4] == TensorType(.scalar, .int32) else { throw GraphError("Adam takes a step int32[]") }
             try checkUpdate(Array(inputs[..<4]) + [inputs[5]], tensors: 4)
             return Array(repeating: inputs[0], count: 3)
@@ -65,5 +65,26 @@ extension OperationRule {
             throw GraphError("'\(name)' of a weight \(inputs[0].shape) got a \(input.shape)")
         }
         guard inputs.last == TensorType(.scalar) else { throw GraphError("the learning rate is a scalar") }
+    }
+}
+
+extension Graph {
+    /// Adds a step of gradient descent and gives the new weight and, with momentum, the new velocity.
+    package mutating func sgd(
+        _ weight: Value, gradient: Value, velocity: Value?, learningRate: Value, momentum: Float, usesNesterov: Bool,
+        weightDecay: Float
+    ) throws(GraphError) -> [Value] {
+        let operation = Operation.SGD(momentum: momentum, usesNesterov: usesNesterov, weightDecay: weightDecay)
+        return try apply(
+            .sgd(operation), to: [weight, gradient] + (velocity.map { [$0] } ?? []) + [learningRate])
+    }
+
+    /// Adds a step of Adam and gives the new weight and the new first and second moments.
+    package mutating func adam(
+        _ weight: Value, gradient: Value, moments: (first: Value, second: Value), step: Value, learningRate: Value,
+        beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float
+    ) throws(GraphError) -> [Value] {
+        let operation = Operation.Adam(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
+        return try apply(.adam(operation), to: [weight, gradient, moments.first, moments.second, step, learningRate])
     }
 }

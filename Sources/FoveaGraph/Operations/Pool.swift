@@ -37,6 +37,10 @@ extension Operation {
                     "padding \(padding) is not smaller than the pooling window \(poolWindow.kernel): a window could lie in the padding alone")
             }
             let size = try poolWindow.outputSize(over: Size2D(x[2], x[3]))
+            guard poolWindow.hasTapInside(of: Size2D(x[2], x[3])) else {
+                throw GraphError(
+                    "with dilation \(poolWindow.dilation) and padding \(padding) a pooling window over \(x) lies in the padding alone")
+            }
             return [TensorType([x[0], x[1], size.height, size.width])]
         }
 

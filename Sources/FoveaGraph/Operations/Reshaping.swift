@@ -10,6 +10,7 @@ extension Operation {
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
             guard let first = inputs.first else { throw GraphError("nothing to concatenate") }
+            try expectReal(inputs)
             guard first.shape.dimensions.indices.contains(axis) else {
                 throw GraphError("\(first.shape) has no axis \(axis) to concatenate along")
             }

@@ -1,0 +1,74 @@
+#include "Internal.h"
+#include <math.h>
+
+typedef struct {
+    const float *x;
+    float *out;
+    float rate, scale;
+    uint32_t seed[2], purpose, step;
+} dropout_context;
+
+// Philox4x32-10; RandomSource in FoveaTensor is the same function.
+static inline void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
+    for (int round = 0; round < 10; round++) {
+        uint64_t first = (uint64_t)c[0] * 0xD2511F53u, second = (uint64_t)c[2] * 0xCD9E8D57u;
+        uint32_t c1 = c[1], c3 = c[3];
+        c[0] = (uint32_t)(second >> 32) ^ c1 ^ k0;
+        c[1] = (uint32_t)second;
+        c[2] = (uint32_t)(first >> 32) ^ c3 ^ k1;
+        c[3] = (uint32_t)first;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+FOVEA_CLONES static void dropout_blocks(size_t blocks, uint64_t firstBlock, const float *restrict x,
+                                        float *restrict out, float rate, float scale, uint32_t k0, uint32_t k1,
+                                        uint32_t purpose, uint32_t step) {
+    for (size_t b = 0; b < blocks; b++) {
+        uint64_t index = firstBlock + b;
+        uint32_t c[4] = {(uint32_t)index, (uint32_t)(index >> 32), step, purpose};
+        philox(c, k0, k1);
+        for (int j = 0; j < 4; j++)
+            out[4 * b + j] = (float)(c[j] >> 8) * 0x1p-24f >= rate ? x[4 * b + j] * scale : 0;
+    }
+}
+
+// Ranges are in blocks of four elements, as many as one call of the generator decides.
+static void dropout_range(void *pointer, size_t begin, size_t end) {
+    const dropout_context *c = pointer;
+    dropout_blocks(end - begin, begin, c->x + 4 * begin, c->out + 4 * begin, c->rate, c->scale, c->seed[0], c->seed[1],
+                   c->purpose, c->step);
+}
+
+void fovea_dropout(size_t count, const float *x, float *out, float rate, const uint32_t seed[2], uint32_t purpose,
+                   uint32_t step) {
+    dropout_context context = {x, out, rate, 1 / (1 - rate), {seed[0], seed[1]}, purpose, step};
+    size_t blocks = count / 4, rest = count % 4;
+    fovea_parallel_for(blocks, FOVEA_GRAIN / 16, dropout_range, &context);
+    if (rest) {
+        float in[4] = {0}, kept[4];
+        for (size_t j = 0; j < rest; j++) in[j] = x[4 * blocks + j];
+        dropout_blocks(1, blocks, in, kept, rate, context.scale, seed[0], seed[1], purpose, step);
+        for (size_t j = 0; j < rest; j++) out[4 * blocks + j] = kept[j];
+    }
+}
+
+FOVEA_CLONES void fovea_running_average(size_t count, const float *running, const float *batch, float *out,
+                                        float momentum, float correction) {
+    for (size_t i = 0; i < count; i++) out[i] = (1 - momentum) * running[i] + momentum * (correction * batch[i]);
+}
+
+void fovea_fill(size_t count, float value, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = value;
+}
+
+void fovea_fold_batch_norm(size_t filters, size_t taps, const float *weight, const float *bias, const float *scale,
+                           const float *shift, const float *mean, const float *variance, float epsilon,
+                           float *outWeight, float *outBias) {
+    for (size_t k = 0; k < filters; k++) {
+        float factor = scale[k] / sqrtf(variance[k] + epsilon);
+        for (size_t i = 0; i < taps; i++) outWeight[k * taps + i] = weight[k * taps + i] * factor;
+        outBias[k] = shift[k] + ((bias ? bias[k] : 0) - mean[k]) * factor;
+    }
+}

@@ -1,0 +1,21 @@
+#ifndef FOVEA_INTERNAL_H
+#define FOVEA_INTERNAL_H
+
+#include "FoveaKernels.h"
+
+// One binary for every processor: the loader picks the widest clone that the processor runs. Where the loader cannot,
+// the compiler's baseline is used.
+#if defined(__x86_64__) && defined(__linux__) && defined(__OPTIMIZE__)
+#define FOVEA_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define FOVEA_CLONES
+#endif
+
+// Below this many elements a second thread costs more than it saves (measured: fork and join of the OpenMP pool take
+// 2 to 4 microseconds).
+#define FOVEA_GRAIN 32768
+
+// Sums are made in chunks of this size, added in order, whatever the number of threads.
+#define FOVEA_CHUNK 4096
+
+#endif

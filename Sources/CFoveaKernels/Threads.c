@@ -1,0 +1,86 @@
+#define _GNU_SOURCE
+#include "Internal.h"
+#include <dlfcn.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+// oneDNN owns the one pool of threads of the process. The kernels use the same pool by the entry point that compiled
+// OpenMP code calls; a second pool would compete with it for the cores. Looked up at run time, since the compiler that
+// builds this has no OpenMP runtime of its own to link.
+typedef void (*parallel_function)(void (*)(void *), void *, unsigned, unsigned);
+
+static parallel_function find_parallel(void) {
+    static _Atomic(void *) found;
+    static atomic_int looked;
+    if (!atomic_load_explicit(&looked, memory_order_acquire)) {
+        atomic_store_explicit(&found, dlsym(RTLD_DEFAULT, "GOMP_parallel"), memory_order_relaxed);
+        atomic_store_explicit(&looked, 1, memory_order_release);
+    }
+    return (parallel_function)atomic_load_explicit(&found, memory_order_relaxed);
+}
+
+static atomic_int thread_count = 1;
+
+typedef struct {
+    void (*body)(void *, size_t, size_t);
+    void *context;
+    size_t count;
+    size_t parts;
+    atomic_size_t next;
+} work;
+
+static void run_parts(void *pointer) {
+    work *w = pointer;
+    size_t part;
+    while ((part = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed)) < w->parts) {
+        size_t begin = w->count * part / w->parts, end = w->count * (part + 1) / w->parts;
+        if (begin < end) w->body(w->context, begin, end);
+    }
+}
+
+void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t, size_t), void *context) {
+    if (count == 0) return;
+    parallel_function parallel = find_parallel();
+    int threads = fovea_threads();
+    if (threads <= 1 || count <= grain || !parallel) {
+        body(context, 0, count);
+        return;
+    }
+    work w = {body, context, count, (size_t)threads, 0};
+    parallel(run_parts, &w, (unsigned)threads, 0);
+}
+
+int fovea_threads(void) { return atomic_load_explicit(&thread_count, memory_order_relaxed); }
+
+static void flush_denormals(void *unused) {
+    (void)unused;
+#if defined(__SSE__)
+    _mm_setcsr(_mm_getcsr() | 0x8040);  // flush to zero, denormals are zero
+#elif defined(__aarch64__)
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control | (1ull << 24)));
+#endif
+}
+
+void fovea_set_threads(int count) {
+    void (*set)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    parallel_function parallel = find_parallel();
+    if (set) set(count);
+    atomic_store_explicit(&thread_count, set && parallel ? count : 1, memory_order_relaxed);
+    flush_denormals(NULL);
+    if (parallel) parallel(flush_denormals, NULL, (unsigned)count, 0);
+}
+
+int fovea_core_count(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}

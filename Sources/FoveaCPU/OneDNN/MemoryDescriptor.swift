@@ -1,0 +1,90 @@
+import COneDNN
+import FoveaGraph
+import FoveaTensor
+
+/// How a tensor lies in memory: extents, element type, and the order or blocking of the elements.
+final class MemoryDescriptor: @unchecked Sendable, Equatable {
+    let handle: dnnl_memory_desc_t
+    let dimensions: [Int]
+    /// The size in bytes, with the padding of blocked layouts.
+    let byteCount: Int
+
+    private init(owning handle: dnnl_memory_desc_t) {
+        self.handle = handle
+        var rank: Int32 = 0
+        dnnl_memory_desc_query(handle, dnnl_query_ndims_s32, &rank)
+        var extents: UnsafePointer<dnnl_dim_t>?
+        dnnl_memory_desc_query(handle, dnnl_query_dims, &extents)
+        dimensions = (0..<Int(rank)).map { Int(extents![$0]) }
+        byteCount = dnnl_memory_desc_get_size(handle)
+    }
+
+    deinit { dnnl_memory_desc_destroy(handle) }
+
+    /// A copy of a descriptor that somebody else owns.
+    convenience init(copying other: const_dnnl_memory_desc_t) {
+        var handle: dnnl_memory_desc_t?
+        dnnl_memory_desc_clone(&handle, other)
+        self.init(owning: handle!)
+    }
+
+    /// Dense float32 elements at the given distances.
+    convenience init(_ dimensions: [Int], strides: [Int]) {
+        var handle: dnnl_memory_desc_t?
+        let status = dnnl_memory_desc_create_with_strides(
+            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dnnl_f32, strides.map(Int64.init))
+        precondition(status == dnnl_success, "no memory descriptor of \(dimensions)")
+        self.init(owning: handle!)
+    }
+
+    /// Dense float32 elements in row-major order. A scalar is a vector of one element.
+    static func plain(_ dimensions: [Int]) -> MemoryDescriptor {
+        let dimensions = dimensions.isEmpty ? [1] : dimensions
+        return MemoryDescriptor(dimensions, strides: Shape(dimensions).strides)
+    }
+
+    /// Dense float32 images `[N, C, H, W]` with the channels of a pixel side by side.
+    static func channelsLast(_ dimensions: [Int]) -> MemoryDescriptor {
+        let (c, h, w) = (dimensions[1], dimensions[2], dimensions[3])
+        return MemoryDescriptor(dimensions, strides: [h * w * c, 1, w * c, c])
+    }
+
+    /// float32 elements in whatever order a primitive likes best.
+    static func any(_ dimensions: [Int]) -> MemoryDescriptor {
+        var handle: dnnl_memory_desc_t?
+        let status = dnnl_memory_desc_create_with_tag(
+            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dnnl_f32, dnnl_format_tag_any)
+        precondition(status == dnnl_success, "no memory descriptor of \(dimensions)")
+        return MemoryDescriptor(owning: handle!)
+    }
+
+    /// Whether the elements are in row-major order without gaps.
+    var isPlain: Bool { self == .plain(dimensions) }
+
+    static func == (left: MemoryDescriptor, right: MemoryDescriptor) -> Bool {
+        left === right || dnnl_memory_desc_equal(left.handle, right.handle) != 0
+    }
+}
+
+extension MemoryDescriptor: CustomStringConvertible {
+    /// The layout as letters of axes, outer to inner, blocks at the end: `abcd`, `acdb`, `aBcd8b`.
+    var description: String {
+        var strides: UnsafePointer<dnnl_dim_t>?
+        var blockCount: Int32 = 0
+        var blocks: UnsafePointer<dnnl_dim_t>?
+        var blockAxes: UnsafePointer<dnnl_dim_t>?
+        guard dnnl_memory_desc_query(handle, dnnl_query_strides, &strides) == dnnl_success, let strides else {
+            return "any"
+        }
+        dnnl_memory_desc_query(handle, dnnl_query_inner_nblks_s32, &blockCount)
+        dnnl_memory_desc_query(handle, dnnl_query_inner_blks, &blocks)
+        dnnl_memory_desc_query(handle, dnnl_query_inner_idxs, &blockAxes)
+        func letter(_ axis: Int, upper: Bool) -> String {
+            String(UnicodeScalar(UInt8((upper ? 65 : 97) + axis)))
+        }
+        let inner = (0..<Int(blockCount)).map { (axis: Int(blockAxes![$0]), size: Int(blocks![$0])) }
+        let outer = dimensions.indices.sorted { (strides[$0], dimensions[$0]) > (strides[$1], dimensions[$1]) }
+        return outer.map { axis in letter(axis, upper: inner.contains { $0.axis == axis }) }.joined()
+            + inner.map { "\($0.size)" + letter($0.axis, upper: false) }.joined()
+    }
+}

@@ -1,0 +1,38 @@
+import FoveaGraph
+
+/// One call of a primitive or a kernel, before addresses are known.
+struct Step {
+    /// What a step runs.
+    enum Body {
+        case primitive(PrimitiveDescriptor, arguments: [Argument])
+        /// A closure made from the addresses of `reads` and then `writes`.
+        case kernel(([UnsafeMutableRawPointer]) -> () -> Void)
+    }
+
+    /// An argument of a primitive.
+    struct Argument {
+        var number: Int32
+        var form: Form
+    }
+
+    /// The name of the operation and what was fused into it.
+    var name: String
+    /// The path of the layer.
+    var path: String
+    var body: Body
+    var reads: [BufferID]
+    var writes: [BufferID]
+    var flops: Int
+    /// An output that may take the memory of an input which nobody needs later.
+    var inPlace: (output: BufferID, input: BufferID)?
+    /// The layouts, for `explain`.
+    var layouts: String
+
+    /// The name of the implementation, for `explain`.
+    var implementation: String {
+        switch body {
+        case .primitive(let descriptor, _): descriptor.implementation
+        case .kernel: "fovea"
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import FoveaGraph
+import FoveaTensor
+
+/// A network as a whole: its layers, what goes in, and what it is to learn.
+///
+/// A description like a layer; it makes graphs. Images go in as `[C, H, W]`, vectors as `[F]`, both without the batch.
+public struct Network: Sendable {
+    /// What a network is to learn.
+    public enum Task: Hashable, Sendable {
+        /// One of `classes` classes for each sample: the layers give logits `[N, classes]`.
+        case classification(classes: Int)
+        /// `outputs` numbers for each sample: the layers give `[N, outputs]`.
+        case regression(outputs: Int)
+    }
+
+    /// The layers.
+    public var layers: any Layer
+    /// The shape of one sample, without the batch.
+    public var inputShape: Shape
+    /// What is to be learned.
+    public var task: Task
+    /// What training makes small.
+    public var loss: Loss
+    /// The penalty on the weights of layers without one of their own.
+    public var regularizer: Regularizer?
+
+    /// A network of `layers` on samples of `inputShape`. The loss follows from the task where none is given.
+    public init(
+        inputShape: Shape, task: Task, loss: Loss? = nil, regularizer: Regularizer? = nil, layers: any Layer
+    ) {
+        self.inputShape = inputShape
+        self.task = task
+        self.loss = loss ?? task.defaultLoss
+        self.regularizer = regularizer
+        self.layers = layers
+    }
+
+    /// A network of the listed layers, one after the other.
+    public init(
+        inputShape: Shape, task: Task, loss: Loss? = nil, regularizer: Regularizer? = nil,
+        @LayerBuilder layers: () -> [any Layer]
+    ) {
+        self.init(
+            inputShape: inputShape, task: task, loss: loss, regularizer: regularizer, layers: Sequential(layers()))
+    }
+
+    /// The graph for prediction on batches of `batchSize` samples.
+    ///
+    /// Input `input`. Outputs `logits` and `probabilities`, both `[N, classes]`, for classification; `prediction`
+    /// `[N, outputs]` for regression.
+    ///
+    /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task.
+    public func predictionGraph(batchSize: Int) throws(GraphError) -> Graph {
+        var context = BuildContext(mode: .prediction)
+        let result = try applyLayers(batchSize: batchSize, in: &context)
+        switch task {
+        case .classification:
+            try context.graph.output("logits", result)
+            context.graph.pushScope("probabilities")
+            let probabilities = try context.graph.softmax(result)
+            context.graph.popScope()
+            try context.graph.output("probabilities", probabilities)
+        case .regression:
+            try context.graph.output("prediction", result)
+        }
+        return context.graph
+    }
+
+    /// The forward part of a training step on batches of `batchSize` samples; gradients and updates are to be added.
+    ///
+    /// Inputs: `input`; `labels` int32 `[N]` for classification or `target [N, outputs]` for regression; with dropout also
+    /// `seed` and `step`. Outputs: `loss` (the mean over the batch, without penalties), `logits` or `prediction`, and
+    /// `penalty` where there is one.
+    ///
+    /// - Parameter usesDropout: off to make the gradient a function of input and weights alone.
+    /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task, or the loss not the task.
+    public func trainingForward(batchSize: Int, usesDropout: Bool = true) throws(GraphError) -> TrainingForward {
+        var context = BuildContext(mode: .training, regularizer: regularizer, usesDropout: usesDropout)
+        let result = try applyLayers(batchSize: batchSize, in: &context)
+        context.graph.pushScope("loss")
+        let loss: Graph.Value
+        switch (task, self.loss) {
+        case (.classification, .softmaxCrossEntropy):
+            let labels = try context.graph.input("labels", TensorType([batchSize], .int32))
+            loss = try context.graph.softmaxCrossEntropy(result, labels: labels)
+        case (.regression, .meanSquaredError):
+            let target = try context.graph.input("target", context.graph.type(of: result))
+            loss = try context.graph.meanSquaredError(result, target: target)
+        default:
+            throw GraphError("the loss \(self.loss) does not fit the task \(task); use \(task.defaultLoss)")
+        }
+        var penalty = context.penalties.first
+        for next in context.penalties.dropFirst() { penalty = try context.graph.add(penalty ?? next, next) }
+        let objective = if let penalty { try context.graph.add(loss, penalty) } else { loss }
+        context.graph.popScope()
+
+        try context.graph.output("loss", loss)
+        try context.graph.output(task.outputName, result)
+        if let penalty { try context.graph.output("penalty", penalty) }
+        return TrainingForward(graph: context.graph, objective: objective, loss: loss, penalty: penalty)
+    }
+
+    /// The layers applied to the input `input`, with a result that fits the task.
+    private func applyLayers(batchSize: Int, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+        guard batchSize >= 1, batchSize <= BuildContext.largestHyperparameter else {
+            throw GraphError("the batch size is in 1 ... \(BuildContext.largestHyperparameter), not \(batchSize)")
+        }
+        guard [1, 3].contains(inputShape.rank), inputShape.dimensions.allSatisfy({ $0 >= 1 }) else {
+            throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(inputShape)")
+        }
+        let input = try context.graph.input("input", TensorType(Shape([batchSize] + inputShape.dimensions)))
+        var result = try context.apply(layers, to: input)
+        let shape = context.shape(of: result)
+        // A fully convolutional network ends in maps of one pixel.
+        if shape.rank == 4, shape[2] == 1, shape[3] == 1 { result = try context.graph.flatten(result) }
+        guard context.shape(of: result) == [batchSize, task.width] else {
+            throw GraphError(
+                "\(task) needs the layers to give [N, \(task.width)], not \(shape); end them in Dense(units: \(task.width))")
+        }
+        return result
+    }
+}
+
+/// The forward part of a training step.
+public struct TrainingForward: Sendable {
+    /// The graph, ready to take gradients and updates.
+    public var graph: Graph
+    /// What is to be made small: the loss plus the penalty.
+    public var objective: Graph.Value
+    /// The loss alone.
+    public var loss: Graph.Value
+    /// The sum of the penalties, where there are any.
+    public var penalty: Graph.Value?
+}
+
+extension Network.Task {
+    /// The number of values that the layers give for one sample.
+    public var width: Int {
+        switch self {
+        case .classification(let classes): classes
+        case .regression(let outputs): outputs
+        }
+    }
+
+    /// The loss of the task where none is chosen.
+    public var defaultLoss: Loss {
+        switch self {
+        case .classification: .softmaxCrossEntropy
+        case .regression: .meanSquaredError
+        }
+    }
+
+    /// The name of the graph's output that the layers give.
+    public var outputName: String {
+        switch self {
+        case .classification: "logits"
+        case .regression: "prediction"
+        }
+    }
+}
+
+extension Network.Task: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .classification(let classes): "classification into \(classes) classes"
+        case .regression(let outputs): "regression of \(outputs) outputs"
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import FoveaGraph
+
+extension Notation {
+    /// The parts with all repetitions written out.
+    var expanded: [NotationPart] { Self.expand(parts) }
+
+    private static func expand(_ parts: [NotationPart]) -> [NotationPart] {
+        parts.flatMap { part -> [NotationPart] in
+            guard case .group(let inner, let count) = part else { return [part] }
+            // Left alone, nested groups of nothing could still take for ever.
+            if count == 0 { return [] }
+            let once = expand(inner)
+            if once.isEmpty { return [] }
+            return (0..<count).flatMap { _ in once }
+        }
+    }
+
+    /// The layers, each with its name.
+    func layers() -> [any Layer] {
+        let parts = expanded
+        var numbers: [String: Int] = [:]
+        var layers: [any Layer] = []
+        for (position, part) in parts.enumerated() {
+            let next = position + 1 < parts.count ? parts[position + 1] : nil
+            let initializer: Initializer = Self.leadsIntoReLU(parts, after: position) ? .he(.normal) : .glorot(.uniform)
+            guard let (kind, layer) = Self.layer(part, before: next, initializer: initializer) else { continue }
+            numbers[kind, default: 0] += 1
+            let number = numbers[kind, default: 0]
+            if case .dense = part { layers.append(Flatten().named("flatten\(number)")) }
+            layers.append(layer.named("\(kind)\(number)"))
+        }
+        return layers
+    }
+
+    private static func layer(
+        _ part: NotationPart, before next: NotationPart?, initializer: Initializer
+    ) -> (kind: String, layer: any Layer)? {
+        switch part {
+        case .convolution(let filters, let window, let groups):
+            let layer = Conv2D(
+                filters: filters, kernelSize: window.kernel, stride: window.stride, padding: window.padding,
+                dilation: window.dilation, groups: groups, usesBias: next != .batchNorm, initializer: initializer)
+            return ("conv", layer)
+        case .maxPool(let window):
+            return ("pool", MaxPool2D(window.kernel, stride: window.stride, padding: window.padding))
+        case .averagePool(let window):
+            return ("pool", AveragePool2D(window.kernel, stride: window.stride, padding: window.padding))
+        case .globalAveragePool: return ("gap", GlobalAveragePool2D())
+        case .batchNorm: return ("bn", BatchNorm())
+        case .activation(.relu): return ("relu", ReLU())
+        case .activation(.tanh): return ("tanh", Tanh())
+        case .activation(.sigmoid): return ("sigmoid", Sigmoid())
+        case .dropout(let rate): return ("dropout", Dropout(Float(rate) / Float(NotationPart.rateUnit)))
+        case .dense(let units): return ("fc", Dense(units: units, initializer: initializer))
+        case .flatten: return ("flatten", Flatten())
+        case .softmax, .group: return nil
+        }
+    }
+
+    /// Whether the first activation after `position` and before the next weight is a ReLU.
+    private static func leadsIntoReLU(_ parts: [NotationPart], after position: Int) -> Bool {
+        for part in parts[(position + 1)...] {
+            switch part {
+            case .activation(let function): return function == .relu
+            case .convolution, .dense: return false
+            default: continue
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,173 @@
+"""Writes the golden values of Tests/FoveaFixtures/Fixtures.
+
+    python make_fixtures.py [NAME...]
+
+NAMEs: layers, training, lenet5, resnet_tiny, resnet_tiny_bottleneck, resnet50; all of them where none is given.
+PyTorch computes in float64 for everything but resnet50, so that the values are those of the mathematics and the
+tolerance of a test is that of the tested side; resnet50 too where memory allows it (about 3 GB).
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import formula
+from reference_torch import fill, network, torchvision
+
+OUTPUT = pathlib.Path(__file__).resolve().parents[2] / "Tests/FoveaFixtures/Fixtures"
+
+
+def record(key, tensor, wanted=4):
+    """Norm and samples of a tensor."""
+    flat = tensor.detach().double().flatten().numpy()
+    return {
+        "shape": list(tensor.shape),
+        "norm": float(np.sqrt((flat * flat).sum())),
+        "samples": [[i, float(flat[i])] for i in formula.samples(key, flat.size, wanted)],
+    }
+
+
+def records(module, wanted=4):
+    return {key: record(key, p.grad, wanted) for key, p in module.named_parameters()}
+
+
+def tensor(array):
+    return torch.from_numpy(array).double()
+
+
+def write(name, content):
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    content = {
+        "formula": formula.VERSION,
+        "versions": {"torch": "2.13.0", "torchvision": "0.28.0", "numpy": np.__version__},
+        **content,
+    }
+    path = OUTPUT / f"{name}.json"
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    print(path.name, path.stat().st_size, "bytes")
+
+
+def model_fixture(name, shape, batch, classes, wanted=4):
+    """Logits in prediction; loss, gradients and new statistics in training."""
+    module = fill(network(name).double())
+    x = tensor(formula.data((batch, *shape)))
+    labels = torch.from_numpy(formula.labels(batch, classes))
+    module.eval()
+    with torch.no_grad():
+        logits = module(x)
+    module.train()
+    loss = F.cross_entropy(module(x), labels)
+    loss.backward()
+    statistics = {k: record(k, v, wanted) for k, v in module.state_dict().items() if "running" in k}
+    write(name, {
+        "model": name, "batch": batch, "inputShape": list(shape), "classes": classes,
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "logits": record("logits", logits, 24), "loss": float(loss),
+        "gradients": records(module, wanted), "statistics": statistics,
+    })
+
+
+def training_fixture():
+    """Losses of ten steps on one batch of 64."""
+    runs = []
+    optimizers = {
+        "momentum": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+        "nesterov": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True),
+        "adam": lambda p: torch.optim.Adam(p, lr=1e-3),
+    }
+    for model in ("lenet5", "lenet5_relu", "mlp"):
+        for optimizer, make in optimizers.items():
+            module = fill(network(model).double()).train()
+            updates = make(module.parameters())
+            x = tensor(formula.data((64, 1, 28, 28)))
+            labels = torch.from_numpy(formula.labels(64, 10))
+            losses = []
+            for _ in range(10):
+                updates.zero_grad()
+                loss = F.cross_entropy(module(x), labels)
+                loss.backward()
+                updates.step()
+                losses.append(float(loss))
+            runs.append({
+                "model": model, "optimizer": optimizer, "rate": 1e-3 if optimizer == "adam" else 0.01, "losses": losses,
+                "weights": {k: record(k, p) for k, p in module.named_parameters()},
+            })
+    write("training", {"batch": 64, "classes": 10, "runs": runs})
+
+
+class Flat(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)
+
+
+# Each has its counterpart of the same name in Tests/FoveaNNTests/LayerGoldenTests.swift.
+LAYERS = {
+    "conv_plain": (nn.Conv2d(3, 5, 3), (2, 3, 7, 6)),
+    "conv_stride_padding": (nn.Conv2d(3, 5, (3, 5), stride=(2, 3), padding=(1, 2)), (2, 3, 9, 11)),
+    "conv_dilated": (nn.Conv2d(3, 4, 3, dilation=2, padding=2, bias=False), (2, 3, 8, 8)),
+    "conv_grouped": (nn.Conv2d(6, 9, 3, groups=3, padding=1), (2, 6, 5, 5)),
+    "conv_depthwise": (nn.Conv2d(4, 8, 3, groups=4, stride=2, padding=1), (2, 4, 7, 7)),
+    "conv_pointwise": (nn.Conv2d(8, 3, 1, bias=False), (3, 8, 4, 4)),
+    "conv_same_even": (nn.Conv2d(2, 3, 4, padding="same"), (2, 2, 6, 6)),
+    "conv_stride_over_kernel": (nn.Conv2d(2, 3, 2, stride=3), (2, 2, 8, 8)),
+    "dense": (nn.Linear(12, 7), (5, 12)),
+    "dense_no_bias": (nn.Linear(12, 7, bias=False), (5, 12)),
+    "maxpool": (nn.MaxPool2d(2), (2, 3, 7, 6)),
+    "maxpool_overlapping": (nn.MaxPool2d(3, 2, 1), (2, 3, 8, 8)),
+    "avgpool": (nn.AvgPool2d(2), (2, 3, 7, 6)),
+    "avgpool_padded": (nn.AvgPool2d(3, 2, 1), (2, 3, 8, 8)),
+    "avgpool_uncounted": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (2, 3, 8, 8)),
+    "gap": (nn.AdaptiveAvgPool2d(1), (2, 3, 5, 4)),
+    "batchnorm_images": (nn.BatchNorm2d(4), (3, 4, 5, 5)),
+    "batchnorm_vectors": (nn.BatchNorm1d(6), (8, 6)),
+    "relu": (nn.ReLU(), (2, 3, 4, 4)),
+    "tanh": (nn.Tanh(), (2, 3, 4, 4)),
+    "sigmoid": (nn.Sigmoid(), (2, 3, 4, 4)),
+}
+
+
+def layers_fixture():
+    cases = []
+    for name, (layer, shape) in LAYERS.items():
+        module = fill(nn.Sequential(layer, Flat()).double()).train()
+        x = tensor(formula.data(shape)).requires_grad_()
+        y = module(x)
+        # The squared error summed over the outputs, averaged over the batch.
+        loss = ((y - tensor(formula.data(tuple(y.shape), "target"))) ** 2).sum() / shape[0]
+        loss.backward()
+        case = {
+            "name": name, "inputShape": list(shape), "output": record("output", y, 8), "loss": float(loss),
+            "inputGradient": record("input", x.grad, 8), "gradients": records(module, 8),
+            "statistics": {k: record(k, v) for k, v in module.state_dict().items() if "running" in k},
+        }
+        module.eval()
+        with torch.no_grad():
+            case["prediction"] = record("output", module(x), 8)
+        cases.append(case)
+    x = (tensor(formula.data((6, 5))) * 20).requires_grad_()
+    loss = F.cross_entropy(x, torch.from_numpy(formula.labels(6, 5)))
+    loss.backward()
+    losses = {"crossEntropy": {"loss": float(loss), "inputGradient": record("input", x.grad, 8)}}
+    write("layers", {"cases": cases, "losses": losses})
+
+
+FIXTURES = {
+    "layers": layers_fixture,
+    "training": training_fixture,
+    "lenet5": lambda: model_fixture("lenet5", (1, 28, 28), 8, 10),
+    "resnet_tiny": lambda: model_fixture("resnet_tiny", (3, 32, 32), 4, 10),
+    "resnet_tiny_bottleneck": lambda: model_fixture("resnet_tiny_bottleneck", (3, 32, 32), 4, 10),
+    "resnet50": lambda: model_fixture("resnet50", (3, 224, 224), 2, 1000),
+}
+
+if __name__ == "__main__":
+    assert torch.__version__.startswith("2.13.0"), torch.__version__
+    assert torchvision.__version__.startswith("0.28.0"), torchvision.__version__
+    torch.manual_seed(0)
+    for name in sys.argv[1:] or FIXTURES:
+        FIXTURES[name]()
