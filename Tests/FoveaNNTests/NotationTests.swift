@@ -1,8 +1,7 @@
 import FoveaGraph
+import FoveaNN
 import FoveaTensor
 import Testing
-
-@testable import FoveaNN
 
 @Suite("The notation")
 struct NotationTests {
