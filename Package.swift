@@ -21,8 +21,8 @@ let package = Package(
         .systemLibrary(
             name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
         .systemLibrary(
-            name: "CJPEG", pkgConfig: "libjpeg",
-            providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+            providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
         .target(name: "CFoveaKernels"),
 
         // The core, from the bottom up
@@ -35,7 +35,7 @@ let package = Package(
 
         // Data and files
         .target(name: "FoveaData", dependencies: ["FoveaTensor", "FoveaFormats", "CZlib", "CFoveaKernels"]),
-        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CJPEG"]),
+        .target(name: "FoveaImages", dependencies: ["FoveaTensor", "CPNG", "CTurboJPEG"]),
         .target(name: "FoveaFormats", dependencies: ["FoveaTensor", "FoveaGraph"]),
 
         // Training and above

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "Internal.h"
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <unistd.h>
 #if defined(__SSE__)
 #include <xmmintrin.h>
 #endif
@@ -72,4 +74,13 @@ void fovea_set_threads(int count) {
     atomic_store_explicit(&thread_count, set && parallel ? count : 1, memory_order_relaxed);
     flush_denormals(NULL);
     if (parallel) parallel(flush_denormals, NULL, (unsigned)count, 0);
+}
+
+int fovea_core_count(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
 }

@@ -1,14 +1,6 @@
 import CFoveaKernels
 import FoveaGraph
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// The compiler to oneDNN.
 public struct CPUBackend: Backend {
     /// The order in which image activations are stored.
@@ -46,14 +38,5 @@ public struct CPUBackend: Backend {
     }
 
     /// The number of cores that this process may use.
-    public static var coreCount: Int {
-        #if os(Linux)
-            var set = cpu_set_t()
-            if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
-                let count = withUnsafeBytes(of: set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-                if count > 0 { return count }
-            }
-        #endif
-        return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    }
+    public static var coreCount: Int { Int(fovea_core_count()) }
 }

@@ -15,6 +15,9 @@ void fovea_set_threads(int count);
 /// The number of threads set, 1 without an OpenMP runtime.
 int fovea_threads(void);
 
+/// The number of cores that this process may use.
+int fovea_core_count(void);
+
 /// Runs `body(context, begin, end)` over disjoint ranges that cover `0 ..< count`, on the threads set; on the calling
 /// thread where there are no more than `grain` items.
 void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t, size_t), void *context);

@@ -14,10 +14,16 @@ struct PostOperations: Hashable {
 final class PrimitiveDescriptor {
     let handle: dnnl_primitive_desc_t
 
-    /// The descriptor that `create` makes, with the scratch memory left to the plan.
+    /// What makes a descriptor: it gets the handles of the layouts and of the hint, which live until it returns.
+    typealias Maker = (
+        inout dnnl_primitive_desc_t?, _ layouts: [dnnl_memory_desc_t?], _ hint: dnnl_primitive_desc_t?,
+        dnnl_primitive_attr_t
+    ) -> dnnl_status_t
+
+    /// The descriptor that `make` makes for `layouts`, with the scratch memory left to the plan.
     init(
-        _ name: String, postOperations: PostOperations = .none,
-        _ create: (inout dnnl_primitive_desc_t?, dnnl_primitive_attr_t) -> dnnl_status_t
+        _ name: String, postOperations: PostOperations = .none, layouts: [MemoryDescriptor?],
+        hint: PrimitiveDescriptor? = nil, _ make: Maker
     ) throws(PlanError) {
         var attributes: dnnl_primitive_attr_t?
         try check(dnnl_primitive_attr_create(&attributes), "create attributes")
@@ -36,7 +42,10 @@ final class PrimitiveDescriptor {
             dnnl_primitive_attr_set_post_ops(attributes, operations)
         }
         var handle: dnnl_primitive_desc_t?
-        try check(create(&handle, attributes!), "make a primitive for \(name)")
+        let status = withExtendedLifetime((layouts, hint)) {
+            make(&handle, layouts.map { $0?.handle }, hint?.handle, attributes!)
+        }
+        try check(status, "make a primitive for \(name)")
         self.handle = handle!
     }
 

@@ -1,0 +1,42 @@
+# What a newcomer needs, in a few words: `make train` and `make test`. `make help` lists the rest.
+
+SWIFT ?= swift
+MODEL ?= lenet5_relu
+DATA ?= fashion-mnist
+RUN ?= runs/lenet5
+TRAIN_OPTIONS ?=
+
+# Swift's own output directory, so that `make` and a plain `swift build` share their work.
+FOVEA = .build/release/fovea
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build train test bench format format-check clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## bring the libraries and Fashion-MNIST (Scripts/setup --help tells more)
+	Scripts/setup
+
+build: setup ## build the command, .build/release/fovea
+	$(SWIFT) build -c release --product fovea
+
+train: build ## train LeNet-5 on Fashion-MNIST, then evaluate it on the test set; results in runs/lenet5
+	$(FOVEA) train --model $(MODEL) --data $(DATA) --output $(RUN) $(TRAIN_OPTIONS)
+	$(FOVEA) evaluate --model $(RUN)/model.safetensors --data $(DATA) --split test
+
+test: setup ## run the whole test suite, in release mode
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release
+
+bench: build ## compare speed with PyTorch, side by side (installs it into an environment of its own)
+	Benchmarks/compare
+
+format: ## rewrite the Swift sources in the project's format
+	Scripts/format
+
+format-check: ## fail if a Swift source is not in the project's format
+	Scripts/format --check
+
+clean: ## remove what was built; runs/ stays
+	$(SWIFT) package clean

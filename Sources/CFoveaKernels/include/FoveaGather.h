@@ -1,0 +1,28 @@
+#ifndef FOVEA_GATHER_H
+#define FOVEA_GATHER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// The extents of one sample, and the width of the border that is put around each of its planes.
+struct fovea_sample {
+    ptrdiff_t channels, height, width, padding;
+};
+
+/// Gathers samples of bytes: out[n, c, y, x] = table[c * table_stride + samples[indices[n], c, y, x]].
+///
+/// `table_stride` is 0 where all channels share one table of 256 entries. The border gets what the table gives for 0.
+/// Every index must be that of a sample. No two pointers may overlap.
+void fovea_gather_bytes(
+    const uint8_t *samples, const ptrdiff_t *indices, ptrdiff_t count, struct fovea_sample sample,
+    const float *table, ptrdiff_t table_stride, float *out);
+
+/// Gathers samples of floats: out[n, c, y, x] = samples[indices[n], c, y, x] * factors[c * stride] + terms[c * stride].
+///
+/// `stride` is 0 where all channels share one factor and one term. The border gets the term. The product is rounded
+/// before the sum, so every machine gives the same bits.
+void fovea_gather_floats(
+    const float *samples, const ptrdiff_t *indices, ptrdiff_t count, struct fovea_sample sample,
+    const float *factors, const float *terms, ptrdiff_t stride, float *out);
+
+#endif

@@ -1,0 +1,400 @@
+import CFoveaKernels
+import COneDNN
+import FoveaGraph
+import FoveaTensor
+
+/// Turns a graph into steps: chooses primitives and layouts, inserts reorders where two disagree, and says which
+/// buffers each step reads and writes. Addresses come later, in `CPUPlan`.
+struct Compiler {
+    let graph: Graph
+    let engine: Engine
+    let activationLayout: CPUBackend.ActivationLayout
+
+    private(set) var steps: [Step] = []
+    var buffers: [Buffer] = []
+    /// The sizes in bytes of the flat arenas of weights, gradients and slots.
+    private(set) var flatArenas: [Int] = []
+    private(set) var inputBuffers: [BufferID] = []
+    private(set) var outputForms: [Form] = []
+    /// Where each variable lives between runs.
+    private(set) var homes: [Form?]
+
+    let fusion: Fusion
+    /// The positions of the nodes that read each value, of those whose results are wanted.
+    let readers: [[Int]]
+    private let isLive: [Bool]
+    private let isAssigned: [Bool]
+    /// The places where each value is found, the one made first in front.
+    private var forms: [[Form]]
+
+    // What lowering a forward node leaves for its backward node.
+    var descriptors: [DescriptorKey: PrimitiveDescriptor] = [:]
+    var workspaces: [Int: Form] = [:]
+    var denseSources: [Graph.Value: MemoryDescriptor] = [:]
+
+    init(graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout) {
+        self.graph = graph
+        self.engine = engine
+        self.activationLayout = activationLayout
+        isLive = graph.liveNodes()
+        var readers = [[Int]](repeating: [], count: graph.valueCount)
+        for (position, node) in graph.nodes.enumerated() where isLive[position] {
+            for input in Set(node.inputs) { readers[input.index].append(position) }
+        }
+        self.readers = readers
+        fusion = Fusion(graph, readers: readers, isLive: isLive)
+        var isAssigned = [Bool](repeating: false, count: graph.variables.count)
+        for assignment in graph.assignments { isAssigned[assignment.variable] = true }
+        self.isAssigned = isAssigned
+        homes = Array(repeating: nil, count: graph.variables.count)
+        forms = Array(repeating: [], count: graph.valueCount)
+    }
+
+    /// Lowers every node whose result is wanted, then the outputs, then the updates.
+    mutating func lower() throws(PlanError) {
+        for input in graph.inputs {
+            let type = graph.type(of: input.value)
+            let buffer = addBuffer(max(type.byteCount, 4), place: .persistent)
+            inputBuffers.append(buffer)
+            forms[input.value.index] = [Form(layout: .plain(type.shape.dimensions), buffer: buffer)]
+        }
+        for (position, node) in graph.nodes.enumerated()
+        where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position) {
+            do {
+                try lower(node, at: position)
+            } catch {
+                throw PlanError(path: node.path, error.message)
+            }
+        }
+        for output in graph.outputs {
+            var form = try plainForm(of: output.value)
+            if buffers[form.buffer.index].place == .persistent {
+                form = try copy(form, path: "output")
+            }
+            buffers[form.buffer.index].isOutput = true
+            outputForms.append(form)
+        }
+        try lowerUpdates()
+        try lowerOtherAssignments()
+        for position in graph.variables.indices where homes[position] == nil {
+            _ = try home(ofVariable: position, preferring: nil)
+        }
+    }
+
+    private mutating func lower(_ node: Graph.Node, at position: Int) throws(PlanError) {
+        switch node.operation {
+        case .constant(let constant): try lowerConstant(constant, node)
+        case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)
+        case .convolutionInputGradient(let gradient): try lowerConvolutionInputGradient(gradient, node)
+        case .convolutionParameterGradient(let gradient): try lowerConvolutionParameterGradient(gradient, node)
+        case .dense: try lowerDense(node, at: position)
+        case .denseInputGradient: try lowerDenseInputGradient(node)
+        case .denseParameterGradient: try lowerDenseParameterGradient(node)
+        case .pool(let pool): try lowerPool(pool, node, at: position)
+        case .poolGradient(let gradient): try lowerPoolGradient(gradient, node)
+        case .activation(let activation): try lowerActivation(activation, node)
+        case .activationGradient(let gradient): try lowerActivationGradient(gradient, node)
+        case .batchNorm(let batchNorm): try lowerBatchNorm(batchNorm, node, at: position)
+        case .batchNormGradient(let gradient): try lowerBatchNormGradient(gradient, node, at: position)
+        case .batchNormInference(let batchNorm): try lowerBatchNormInference(batchNorm, node)
+        case .add: try lowerBinary(FOVEA_ADD, node, at: position)
+        case .multiply: try lowerBinary(FOVEA_MULTIPLY, node, at: position)
+        case .scale(let scale): try lowerScale(scale, node)
+        case .broadcast: try lowerBroadcast(node)
+        case .reduceSum: try lowerReduceSum(node)
+        case .concatenate(let concatenate): try lowerConcatenate(concatenate, node)
+        case .slice(let slice): try lowerSlice(slice, node)
+        case .reshape(let reshape): try lowerReshape(reshape, node)
+        case .dropout(let dropout): try lowerDropout(dropout, node)
+        case .softmax: try lowerSoftmax(node)
+        case .softmaxGradient: try lowerSoftmaxGradient(node)
+        case .softmaxCrossEntropy: try lowerSoftmaxCrossEntropy(node)
+        case .softmaxCrossEntropyGradient: try lowerSoftmaxCrossEntropyGradient(node)
+        case .meanSquaredError: try lowerMeanSquaredError(node)
+        case .meanSquaredErrorGradient: try lowerMeanSquaredErrorGradient(node)
+        case .sumOfSquares: try lowerSumOfSquares(node)
+        case .sgd, .adam:
+            throw PlanError("an optimizer update must be added in the update phase and assigned to its variable")
+        }
+    }
+
+    // MARK: Buffers and forms
+
+    mutating func addBuffer(_ byteCount: Int, place: Buffer.Place = .arena, isStatic: Bool = false) -> BufferID {
+        buffers.append(Buffer(byteCount: byteCount, place: place, isStatic: isStatic))
+        return BufferID(index: buffers.count - 1)
+    }
+
+    /// A new buffer in the given layout.
+    mutating func makeForm(_ layout: MemoryDescriptor) -> Form {
+        Form(layout: layout, buffer: addBuffer(layout.byteCount))
+    }
+
+    /// A new buffer in row-major order for a value of the given shape.
+    mutating func makePlainForm(_ shape: Shape) -> Form {
+        makeForm(.plain(shape.dimensions))
+    }
+
+    /// Says where `value` is found.
+    mutating func define(_ value: Graph.Value, as form: Form) {
+        forms[value.index].insert(form, at: 0)
+    }
+
+    /// Where `value` was put by the step that computes it.
+    mutating func form(of value: Graph.Value) throws(PlanError) -> Form {
+        if let form = forms[value.index].first { return form }
+        guard case .variable(let position) = graph.origin(of: value) else {
+            throw PlanError("\(graph.description(of: value)) is used before it is computed")
+        }
+        return try home(ofVariable: position, preferring: nil)
+    }
+
+    /// `value` in the given layout, whose extents may group its axes in another way than the value's shape.
+    mutating func form(of value: Graph.Value, in layout: MemoryDescriptor) throws(PlanError) -> Form {
+        if forms[value.index].isEmpty, case .variable(let position) = graph.origin(of: value) {
+            _ = try home(ofVariable: position, preferring: layout)
+        }
+        if let form = forms[value.index].first(where: { $0.layout == layout }) { return form }
+        let source = forms[value.index].first { $0.layout.dimensions == layout.dimensions }
+        let result: Form
+        if let source {
+            result = try reorder(source, to: layout, path: describePath(value))
+        } else {
+            // Other extents mean the same elements in row-major order.
+            let plain = try plainForm(of: value)
+            let regrouped = Form(layout: .plain(layout.dimensions), buffer: plain.buffer)
+            result =
+                regrouped.layout == layout
+                ? regrouped : try reorder(regrouped, to: layout, path: describePath(value))
+        }
+        forms[value.index].append(result)
+        return result
+    }
+
+    /// `value` in row-major order of its own shape.
+    mutating func plainForm(of value: Graph.Value) throws(PlanError) -> Form {
+        let present = try form(of: value)
+        let layout = MemoryDescriptor.plain(graph.shape(of: value).dimensions)
+        if present.layout.dimensions == layout.dimensions { return try form(of: value, in: layout) }
+        let plain = try form(of: value, in: .plain(present.layout.dimensions))
+        let regrouped = Form(layout: layout, buffer: plain.buffer)
+        forms[value.index].append(regrouped)
+        return regrouped
+    }
+
+    /// Where the variable at `position` lives: in the layout that its first user prefers if the graph changes it, else
+    /// in row-major order, with packed copies made once.
+    mutating func home(
+        ofVariable position: Int, preferring layout: MemoryDescriptor?
+    ) throws(PlanError) -> Form {
+        if let home = homes[position] { return home }
+        let plain = MemoryDescriptor.plain(graph.variables[position].type.shape.dimensions)
+        let chosen = isAssigned[position] ? layout ?? plain : plain
+        let buffer = addBuffer(chosen.byteCount, place: .persistent, isStatic: !isAssigned[position])
+        let home = Form(layout: chosen, buffer: buffer)
+        homes[position] = home
+        forms[graph.value(ofVariable: position).index].insert(home, at: 0)
+        return home
+    }
+
+    private func describePath(_ value: Graph.Value) -> String {
+        switch graph.origin(of: value) {
+        case .input(let position): graph.inputs[position].name
+        case .variable(let position): graph.variables[position].key
+        case .node(let position, _): graph.nodes[position].path
+        }
+    }
+
+    // MARK: Steps
+
+    /// Adds a step that runs a primitive.
+    mutating func emit(
+        _ name: String, _ node: Graph.Node, _ descriptor: PrimitiveDescriptor,
+        reading inputs: [(Int32, Form)], writing outputs: [(Int32, Form)],
+        inPlace: (output: Form, input: Form)? = nil, flops: Int? = nil
+    ) {
+        let arguments = (inputs + outputs).map { Step.Argument(number: $0.0, form: $0.1) }
+        let layouts =
+            (inputs.prefix(2).map { "\($0.1.layout)" }).joined(separator: " ") + " > "
+            + (outputs.first.map { "\($0.1.layout)" } ?? "")
+        add(
+            Step(
+                name: name, path: node.path, body: .primitive(descriptor, arguments: arguments),
+                reads: inputs.map(\.1.buffer), writes: outputs.map(\.1.buffer),
+                flops: flops ?? graph.cost(of: node).flops,
+                inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) }, layouts: layouts))
+    }
+
+    /// Adds a step that runs a closure made from the addresses of `inputs` and then `outputs`.
+    mutating func emitKernel(
+        _ name: String, path: String, reading inputs: [Form], writing outputs: [Form], flops: Int = 0,
+        inPlace: (output: Form, input: Form)? = nil,
+        _ makeBody: @escaping ([UnsafeMutableRawPointer]) -> () -> Void
+    ) {
+        add(
+            Step(
+                name: name, path: path, body: .kernel(makeBody), reads: inputs.map(\.buffer),
+                writes: outputs.map(\.buffer), flops: flops,
+                inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) },
+                layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
+                    + (outputs.first.map { "\($0.layout)" } ?? "")))
+    }
+
+    private mutating func add(_ step: Step) {
+        let isStatic = step.reads.allSatisfy { buffers[$0.index].isStatic }
+        if isStatic {
+            for output in step.writes where buffers[output.index].place == .arena {
+                buffers[output.index].isStatic = true
+                buffers[output.index].place = .persistent
+            }
+        }
+        steps.append(step)
+    }
+
+    /// The content of `source` in another layout of the same extents.
+    mutating func reorder(
+        _ source: Form, to layout: MemoryDescriptor, path: String
+    ) throws(PlanError) -> Form {
+        let result = makeForm(layout)
+        try reorder(source, into: result, path: path)
+        return result
+    }
+
+    mutating func reorder(_ source: Form, into result: Form, path: String) throws(PlanError) {
+        let descriptor = try reorderDescriptor(from: source.layout, to: result.layout, engine: engine)
+        add(
+            Step(
+                name: "reorder", path: path,
+                body: .primitive(
+                    descriptor,
+                    arguments: [
+                        Step.Argument(number: DNNL_ARG_FROM, form: source),
+                        Step.Argument(number: DNNL_ARG_TO, form: result),
+                    ]),
+                reads: [source.buffer], writes: [result.buffer], flops: 0, inPlace: nil,
+                layouts: "\(source.layout) > \(result.layout)"))
+    }
+
+    /// A copy of `source` in memory of its own.
+    mutating func copy(_ source: Form, path: String) throws(PlanError) -> Form {
+        let result = makeForm(source.layout)
+        let byteCount = source.layout.byteCount
+        emitKernel("copy", path: path, reading: [source], writing: [result]) { pointers in
+            { pointers[1].copyMemory(from: pointers[0], byteCount: byteCount) }
+        }
+        return result
+    }
+
+    // MARK: Updates
+
+    /// Makes one step of all updates with the same hyper-parameters: weights, gradients and slots are laid out in flat
+    /// arenas in the same order, so that the update is one pass over memory.
+    private mutating func lowerUpdates() throws(PlanError) {
+        var groups: [(key: UpdateKey, nodes: [Graph.Node])] = []
+        for (position, node) in graph.nodes.enumerated() where isLive[position] && node.phase == .update {
+            let scalars: [Graph.Value]
+            switch node.operation {
+            case .sgd: scalars = [node.inputs.last!]
+            case .adam: scalars = Array(node.inputs.suffix(2))
+            default:
+                try lower(node, at: position)
+                continue
+            }
+            let key = UpdateKey(operation: node.operation, scalars: scalars)
+            if let index = groups.firstIndex(where: { $0.key == key }) {
+                groups[index].nodes.append(node)
+            } else {
+                groups.append((key, [node]))
+            }
+        }
+        for group in groups { try lowerUpdate(group.key, group.nodes) }
+    }
+
+    private struct UpdateKey: Equatable {
+        var operation: Operation
+        var scalars: [Graph.Value]
+    }
+
+    private mutating func lowerUpdate(_ key: UpdateKey, _ nodes: [Graph.Node]) throws(PlanError) {
+        let tensorCount = nodes[0].inputs.count - key.scalars.count
+        var arenas = [Int](repeating: 0, count: tensorCount)
+        let firstArena = flatArenas.count
+        var reads: [Form] = []
+        var writes: [Form] = []
+        var offset = 0
+        for node in nodes {
+            let weight = try updatedHome(of: node.inputs[0], assigned: node.outputs[0], preferring: nil)
+            let layout = weight.layout
+            var gradient = try form(of: node.inputs[1], in: layout)
+            if buffers[gradient.buffer.index].place != .arena || buffers[gradient.buffer.index].isOutput {
+                gradient = try copy(gradient, path: node.path)
+            }
+            var tensors = [weight, gradient]
+            for slot in 2..<max(tensorCount, 2) {
+                tensors.append(
+                    try updatedHome(of: node.inputs[slot], assigned: node.outputs[slot - 1], preferring: layout))
+            }
+            for (index, form) in tensors.enumerated() {
+                buffers[form.buffer.index].place = .flat(arena: firstArena + index, offset: offset)
+            }
+            offset += MemoryPlanner.aligned(layout.byteCount)
+            reads.append(gradient)
+            writes += tensors
+        }
+        for index in arenas.indices { arenas[index] = offset }
+        flatArenas += arenas
+        let scalars = try key.scalars.map { value throws(PlanError) in try form(of: value) }
+        emitUpdate(key.operation, count: offset / 4, scalars: scalars, gradients: reads, tensors: writes)
+    }
+
+    /// The home of the variable that `value` reads, after checking that the graph assigns it `assigned`.
+    private mutating func updatedHome(
+        of value: Graph.Value, assigned: Graph.Value, preferring layout: MemoryDescriptor?
+    ) throws(PlanError) -> Form {
+        guard case .variable(let position) = graph.origin(of: value),
+            graph.assignments.contains(where: { $0.variable == position && $0.value == assigned })
+        else { throw PlanError("an optimizer update must be assigned to the variable that it reads") }
+        let home = try home(ofVariable: position, preferring: layout)
+        if let layout, home.layout != layout {
+            throw PlanError("the slot '\(graph.variables[position].key)' is used outside of its update")
+        }
+        return home
+    }
+
+    /// Copies what is assigned to variables other than by an optimizer, such as running statistics.
+    private mutating func lowerOtherAssignments() throws(PlanError) {
+        for assignment in graph.assignments {
+            if case .node(let position, _) = graph.origin(of: assignment.value) {
+                switch graph.nodes[position].operation {
+                case .sgd, .adam: continue
+                default: break
+                }
+            }
+            let home = try home(ofVariable: assignment.variable, preferring: nil)
+            let value = try form(of: assignment.value, in: home.layout)
+            if value.buffer == home.buffer { continue }
+            let byteCount = home.layout.byteCount
+            let path = graph.variables[assignment.variable].key
+            emitKernel("assign", path: path, reading: [value], writing: [home]) { pointers in
+                { pointers[1].copyMemory(from: pointers[0], byteCount: byteCount) }
+            }
+        }
+    }
+}
+
+/// What makes two primitives the same.
+struct DescriptorKey: Hashable {
+    var operation: Operation
+    var shapes: [Shape]
+    var postOperations = PostOperations.none
+    var variant = 0
+}
+
+/// A primitive that changes the layout.
+func reorderDescriptor(
+    from source: MemoryDescriptor, to destination: MemoryDescriptor, engine: Engine
+) throws(PlanError) -> PrimitiveDescriptor {
+    try PrimitiveDescriptor("reorder", layouts: [source, destination]) { descriptor, m, _, attributes in
+        dnnl_reorder_primitive_desc_create(&descriptor, m[0], engine.handle, m[1], engine.handle, attributes)
+    }
+}

@@ -1,0 +1,66 @@
+import FoveaGraph
+
+/// The table of a plan's steps.
+struct Explanation {
+    var preparation: [Runner]
+    var runners: [Runner]
+    var memory: MemoryUse
+
+    var text: String {
+        let isTimed = runners.contains { $0.runCount > 0 }
+        var rows = [["step", "operation", "layer", "implementation", "layouts", "MB", "MFLOP"]]
+        if isTimed { rows[0] += ["ms", "%", "GFLOP/s"] }
+        let totalTime = runners.reduce(0.0) { $0 + $1.milliseconds }
+        for (number, runner) in (preparation + runners).enumerated() {
+            let isOnce = number < preparation.count
+            var row = [
+                isOnce ? "once" : "\(number - preparation.count)", runner.step.name, runner.step.path,
+                runner.step.implementation, runner.step.layouts, Self.decimal(Double(runner.byteCount) / 1e6),
+                Self.decimal(Double(runner.step.flops) / 1e6),
+            ]
+            if isTimed {
+                let time = runner.milliseconds
+                row += [
+                    Self.decimal(time, digits: 3), Self.decimal(100 * time / max(totalTime, 1e-9)),
+                    time > 0 ? Self.decimal(Double(runner.step.flops) / time / 1e6) : "",
+                ]
+            }
+            rows.append(row)
+        }
+        let reorders = runners.count { $0.step.name == "reorder" }
+        var lines = Self.align(rows)
+        lines.append(
+            "\(runners.count) steps (\(reorders) reorders), \(preparation.count) once; memory: activations "
+                + "\(Self.decimal(Double(memory.activations) / 1e6)) MB, variables "
+                + "\(Self.decimal(Double(memory.variables) / 1e6)) MB, scratch "
+                + "\(Self.decimal(Double(memory.scratch) / 1e6)) MB"
+                + (isTimed ? "; sum of steps \(Self.decimal(totalTime, digits: 3)) ms" : ""))
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func align(_ rows: [[String]]) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                // Text to the left, numbers to the right.
+                line += column >= 1 && column <= 4 ? cell + padding : padding + cell
+                if column < row.count - 1 { line += "  " }
+            }
+            return line
+        }
+    }
+
+    private static func decimal(_ value: Double, digits: Int = 1) -> String {
+        let scale = digits == 3 ? 1000.0 : 10.0
+        let scaled = Int((value * scale).rounded())
+        let fraction = String(scaled % Int(scale))
+        return "\(scaled / Int(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
+    }
+}
+
+extension Runner {
+    /// The mean time of a run.
+    var milliseconds: Double { runCount == 0 ? 0 : Double(nanoseconds) / Double(runCount) / 1e6 }
+}

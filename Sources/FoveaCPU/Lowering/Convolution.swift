@@ -1,0 +1,221 @@
+import CFoveaKernels
+import COneDNN
+import FoveaGraph
+import FoveaTensor
+
+/// A convolution as oneDNN wants it: extents of weights with the groups apart, hyper-parameters as arrays.
+private struct ConvolutionProblem {
+    let source: [Int]
+    let weights: [Int]
+    let bias: [Int]?
+    let destination: [Int]
+    let strides: [Int64]
+    let dilations: [Int64]
+    let paddingBefore: [Int64]
+    let paddingAfter: [Int64]
+
+    init(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, hasBias: Bool) {
+        source = x.dimensions
+        let groups = convolution.groups
+        weights = groups == 1 ? weight.dimensions : [groups, weight[0] / groups] + weight.dimensions[1...]
+        bias = hasBias ? [weight[0]] : nil
+        destination = y.dimensions
+        strides = [Int64(convolution.stride.height), Int64(convolution.stride.width)]
+        // oneDNN counts the gaps between taps, not the distance.
+        dilations = [Int64(convolution.dilation.height - 1), Int64(convolution.dilation.width - 1)]
+        paddingBefore = [Int64(convolution.padding.top), Int64(convolution.padding.left)]
+        paddingAfter = [Int64(convolution.padding.bottom), Int64(convolution.padding.right)]
+    }
+}
+
+extension Compiler {
+    mutating func lowerConvolution(
+        _ convolution: Operation.Convolution, _ node: Graph.Node, at position: Int
+    ) throws(PlanError) {
+        let chain = fusion.chains[position] ?? .none
+        var name = node.operation.name
+        var result = node.outputs[0]
+        var post = PostOperations()
+        var residual: Form?
+        if chain.batchNorm != nil { name += "+batchNorm" }
+        if let add = chain.add {
+            name += "+add"
+            post.sum = true
+            residual = try form(of: add.residual)
+            result = graph.nodes[add.node].outputs[0]
+        } else if let batchNorm = chain.batchNorm {
+            result = graph.nodes[batchNorm].outputs[0]
+        }
+        if let activation = chain.activation, case .activation(let operation) = graph.nodes[activation].operation {
+            name += "+\(operation.function)"
+            post.activation = operation.function
+            result = graph.nodes[activation].outputs[0]
+        }
+
+        let hasBias = node.inputs.count == 3 || chain.batchNorm != nil
+        let descriptor = try convolutionForward(
+            convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]),
+            y: graph.shape(of: node.outputs[0]), hasBias: hasBias, postOperations: post,
+            destination: residual?.layout)
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
+        let weight: Form
+        let bias: Form?
+        if let batchNorm = chain.batchNorm {
+            let folded = try foldBatchNorm(
+                graph.nodes[batchNorm], into: node, weights: descriptor.layout(DNNL_ARG_WEIGHTS))
+            (weight, bias) = (folded.weight, folded.bias)
+        } else {
+            weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
+            bias = node.inputs.count == 3 ? try plainForm(of: node.inputs[2]) : nil
+        }
+        var y = makeForm(descriptor.layout(DNNL_ARG_DST))
+        var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_WEIGHTS, weight)]
+        if let bias { inputs.append((DNNL_ARG_BIAS, bias)) }
+        if let residual { y.buffer = residual.buffer }
+        emit(name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)])
+        define(result, as: y)
+    }
+
+    mutating func lowerConvolutionInputGradient(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let problem = ConvolutionProblem(
+            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
+        let forward = try convolutionForward(
+            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
+        let engine = engine
+        let descriptor = try cachedDescriptor(
+            DescriptorKey(operation: node.operation, shapes: [dyShape, weightShape]),
+            preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST)],
+            free: [.any(problem.source), .any(problem.weights), .any(problem.destination)], hint: forward
+        ) { descriptor, m, hint, attributes in
+            dnnl_convolution_backward_data_primitive_desc_create(
+                &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[2], problem.strides,
+                problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
+        }
+        let dy = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_DIFF_DST))
+        let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
+        let dx = makeForm(descriptor.layout(DNNL_ARG_DIFF_SRC))
+        emit(
+            node.operation.name, node, descriptor, reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
+            writing: [(DNNL_ARG_DIFF_SRC, dx)])
+        define(node.outputs[0], as: dx)
+    }
+
+    mutating func lowerConvolutionParameterGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let problem = ConvolutionProblem(
+            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
+        let forward = try convolutionForward(
+            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
+        let bias = problem.bias.map(MemoryDescriptor.plain)
+        let engine = engine
+        let descriptor = try cachedDescriptor(
+            DescriptorKey(operation: node.operation, shapes: [xShape, dyShape]),
+            preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST), bias],
+            free: [.any(problem.source), .any(problem.weights), .any(problem.destination), bias], hint: forward
+        ) { descriptor, m, hint, attributes in
+            dnnl_convolution_backward_weights_primitive_desc_create(
+                &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[3], m[2], problem.strides,
+                problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
+        }
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
+        let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
+        let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
+        var outputs = [(DNNL_ARG_DIFF_WEIGHTS, dw)]
+        define(node.outputs[0], as: dw)
+        if gradient.hasBias {
+            let db = makePlainForm([gradient.weightShape[0]])
+            outputs.append((DNNL_ARG_DIFF_BIAS, db))
+            define(node.outputs[1], as: db)
+        }
+        emit(
+            node.operation.name, node, descriptor, reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy)],
+            writing: outputs)
+    }
+
+    /// The forward primitive, made once for all that are alike. Its layouts decide those of the backward primitives.
+    private mutating func convolutionForward(
+        _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, hasBias: Bool,
+        postOperations: PostOperations = .none, destination: MemoryDescriptor? = nil
+    ) throws(PlanError) -> PrimitiveDescriptor {
+        let key = DescriptorKey(
+            operation: .convolution(convolution), shapes: [x, weight] + (hasBias ? [[weight[0]]] : []),
+            postOperations: postOperations)
+        if destination == nil, let known = descriptors[key] { return known }
+        let problem = ConvolutionProblem(convolution, x: x, weight: weight, y: y, hasBias: hasBias)
+        let layout = activationLayout
+        func activations(_ dimensions: [Int]) -> MemoryDescriptor {
+            layout == .channelsLast ? .channelsLast(dimensions) : .any(dimensions)
+        }
+        let engine = engine
+        let descriptor = try PrimitiveDescriptor(
+            "a convolution", postOperations: postOperations,
+            layouts: [
+                activations(problem.source), .any(problem.weights), problem.bias.map(MemoryDescriptor.plain),
+                destination ?? activations(problem.destination),
+            ]
+        ) { descriptor, m, _, attributes in
+            dnnl_convolution_forward_primitive_desc_create(
+                &descriptor, engine.handle, dnnl_forward_training, dnnl_convolution_direct, m[0], m[1], m[2], m[3],
+                problem.strides, problem.dilations, problem.paddingBefore, problem.paddingAfter, attributes)
+        }
+        if destination == nil { descriptors[key] = descriptor }
+        return descriptor
+    }
+
+    /// The weights and bias of `convolution` with `batchNorm` folded in, computed once.
+    private mutating func foldBatchNorm(
+        _ batchNorm: Graph.Node, into convolution: Graph.Node, weights: MemoryDescriptor
+    ) throws(PlanError) -> (weight: Form, bias: Form) {
+        guard case .batchNormInference(let operation) = batchNorm.operation else {
+            throw PlanError("only a batch normalization with fixed statistics is folded")
+        }
+        let shape = graph.shape(of: convolution.inputs[1])
+        let (filters, taps) = (shape[0], shape.count / shape[0])
+        var inputs = [try plainForm(of: convolution.inputs[1])]
+        for input in batchNorm.inputs.dropFirst() { inputs.append(try plainForm(of: input)) }
+        let hasBias = convolution.inputs.count == 3
+        if hasBias { inputs.append(try plainForm(of: convolution.inputs[2])) }
+        let folded = makeForm(.plain(weights.dimensions))
+        let bias = makePlainForm([filters])
+        let epsilon = operation.epsilon
+        emitKernel("foldBatchNorm", path: batchNorm.path, reading: inputs, writing: [folded, bias]) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let bias = hasBias ? p[5] : nil
+            let outputs = p.suffix(2)
+            return {
+                fovea_fold_batch_norm(
+                    filters, taps, p[0], bias, p[1], p[2], p[3], p[4], epsilon, outputs.first!, outputs.last!)
+            }
+        }
+        let packed =
+            folded.layout == weights ? folded : try reorder(folded, to: weights, path: convolution.path)
+        return (packed, bias)
+    }
+}
+
+extension Compiler {
+    /// A primitive made once for all that are alike: with the `preferred` layouts unless oneDNN has only a plain loop
+    /// for them and something better with the `free` ones.
+    mutating func cachedDescriptor(
+        _ key: DescriptorKey, preferred: [MemoryDescriptor?], free: [MemoryDescriptor?], hint: PrimitiveDescriptor?,
+        _ make: PrimitiveDescriptor.Maker
+    ) throws(PlanError) -> PrimitiveDescriptor {
+        if let known = descriptors[key] { return known }
+        let name = "a \(key.operation.name)"
+        let descriptor: PrimitiveDescriptor
+        if let fitting = try? PrimitiveDescriptor(name, layouts: preferred, hint: hint, make),
+            !fitting.isReferenceLoop
+        {
+            descriptor = fitting
+        } else {
+            descriptor = try PrimitiveDescriptor(name, layouts: free, hint: hint, make)
+        }
+        descriptors[key] = descriptor
+        return descriptor
+    }
+}

@@ -1,0 +1,126 @@
+import CFoveaKernels
+import COneDNN
+import FoveaGraph
+import FoveaTensor
+
+extension Compiler {
+    mutating func lowerSoftmax(_ node: Graph.Node) throws(PlanError) {
+        let x = try plainForm(of: node.inputs[0])
+        let descriptor = try softmaxForward(x.layout, kind: dnnl_forward_training)
+        let y = makeForm(x.layout)
+        emit(
+            node.operation.name, node, descriptor, reading: [(DNNL_ARG_SRC, x)], writing: [(DNNL_ARG_DST, y)],
+            inPlace: (output: y, input: x))
+        define(node.outputs[0], as: y)
+    }
+
+    mutating func lowerSoftmaxGradient(_ node: Graph.Node) throws(PlanError) {
+        let y = try plainForm(of: node.inputs[0])
+        let dy = try plainForm(of: node.inputs[1])
+        let forward = try softmaxForward(y.layout, kind: dnnl_forward_training)
+        let engine = engine
+        let descriptor = try PrimitiveDescriptor(
+            "the gradient of softmax", layouts: [y.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
+            dnnl_softmax_backward_primitive_desc_create(
+                &descriptor, engine.handle, dnnl_softmax_accurate, m[0], m[0], m[0], 1, hint, attributes)
+        }
+        let dx = makeForm(y.layout)
+        emit(
+            node.operation.name, node, descriptor, reading: [(DNNL_ARG_DST, y), (DNNL_ARG_DIFF_DST, dy)],
+            writing: [(DNNL_ARG_DIFF_SRC, dx)])
+        define(node.outputs[0], as: dx)
+    }
+
+    private func softmaxForward(
+        _ layout: MemoryDescriptor, kind: dnnl_prop_kind_t
+    ) throws(PlanError) -> PrimitiveDescriptor {
+        let engine = engine
+        return try PrimitiveDescriptor("softmax", layouts: [layout]) { descriptor, m, _, attributes in
+            dnnl_softmax_forward_primitive_desc_create(
+                &descriptor, engine.handle, kind, dnnl_softmax_accurate, m[0], m[0], 1, attributes)
+        }
+    }
+
+    mutating func lowerSoftmaxCrossEntropy(_ node: Graph.Node) throws(PlanError) {
+        let logits = try plainForm(of: node.inputs[0])
+        let labels = try form(of: node.inputs[1])
+        let shape = graph.shape(of: node.inputs[0])
+        let loss = makePlainForm(.scalar)
+        emitKernel(
+            node.operation.name, path: node.path, reading: [logits, labels], writing: [loss], flops: graph.cost(of: node).flops
+        ) { pointers in
+            let logits = pointers[0].assumingMemoryBound(to: Float.self)
+            let labels = pointers[1].assumingMemoryBound(to: Int32.self)
+            let loss = pointers[2].assumingMemoryBound(to: Float.self)
+            return { loss.pointee = fovea_softmax_cross_entropy(shape[0], shape[1], logits, labels) }
+        }
+        define(node.outputs[0], as: loss)
+    }
+
+    mutating func lowerSoftmaxCrossEntropyGradient(_ node: Graph.Node) throws(PlanError) {
+        let logits = try plainForm(of: node.inputs[0])
+        let labels = try form(of: node.inputs[1])
+        let scale = try form(of: node.inputs[2])
+        let shape = graph.shape(of: node.inputs[0])
+        let gradient = makePlainForm(shape)
+        emitKernel(
+            node.operation.name, path: node.path, reading: [logits, labels, scale], writing: [gradient],
+            flops: graph.cost(of: node).flops
+        ) { pointers in
+            let logits = pointers[0].assumingMemoryBound(to: Float.self)
+            let labels = pointers[1].assumingMemoryBound(to: Int32.self)
+            let scale = pointers[2].assumingMemoryBound(to: Float.self)
+            let gradient = pointers[3].assumingMemoryBound(to: Float.self)
+            return {
+                fovea_softmax_cross_entropy_gradient(
+                    shape[0], shape[1], logits, labels, scale.pointee, gradient)
+            }
+        }
+        define(node.outputs[0], as: gradient)
+    }
+
+    mutating func lowerMeanSquaredError(_ node: Graph.Node) throws(PlanError) {
+        let prediction = try plainForm(of: node.inputs[0])
+        let target = try plainForm(of: node.inputs[1])
+        let shape = graph.shape(of: node.inputs[0])
+        let loss = makePlainForm(.scalar)
+        let (count, rows) = (shape.count, Float(shape[0]))
+        emitKernel(
+            node.operation.name, path: node.path, reading: [prediction, target], writing: [loss], flops: 3 * count
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { p[2].pointee = fovea_squared_error(count, p[0], p[1]) / rows }
+        }
+        define(node.outputs[0], as: loss)
+    }
+
+    mutating func lowerMeanSquaredErrorGradient(_ node: Graph.Node) throws(PlanError) {
+        let prediction = try plainForm(of: node.inputs[0])
+        let target = try plainForm(of: node.inputs[1])
+        let scale = try form(of: node.inputs[2])
+        let shape = graph.shape(of: node.inputs[0])
+        let gradient = makePlainForm(shape)
+        let (count, rows) = (shape.count, Float(shape[0]))
+        emitKernel(
+            node.operation.name, path: node.path, reading: [prediction, target, scale], writing: [gradient],
+            flops: 2 * count
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { fovea_squared_error_gradient(count, p[0], p[1], 2 * p[2].pointee / rows, p[3]) }
+        }
+        define(node.outputs[0], as: gradient)
+    }
+
+    mutating func lowerSumOfSquares(_ node: Graph.Node) throws(PlanError) {
+        // The order of the elements does not matter, and the padding of blocked layouts is zero.
+        let x = try form(of: node.inputs[0])
+        let sum = makePlainForm(.scalar)
+        let count = x.layout.byteCount / MemoryLayout<Float>.size
+        emitKernel(node.operation.name, path: node.path, reading: [x], writing: [sum], flops: 2 * count) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { p[1].pointee = fovea_sum_of_squares(count, p[0]) }
+        }
+        define(node.outputs[0], as: sum)
+    }
+}

@@ -1,0 +1,66 @@
+/// Where each buffer of a plan lies.
+struct MemoryLayoutPlan {
+    /// A place in one of the plan's regions.
+    enum Place {
+        case arena(Int)
+        case persistent(Int)
+        case flat(arena: Int, offset: Int)
+    }
+
+    private(set) var places: [Place] = []
+    private(set) var arenaByteCount = 0
+    private(set) var persistentByteCount = 0
+
+    /// - Parameter steps: those that run every time, in order.
+    init(buffers: [Buffer], steps: [Step]) {
+        var life = [ClosedRange<Int>?](repeating: nil, count: buffers.count)
+        for (position, step) in steps.enumerated() {
+            for buffer in step.reads + step.writes {
+                let start = life[buffer.index]?.lowerBound ?? position
+                life[buffer.index] = start...position
+            }
+        }
+        for (index, buffer) in buffers.enumerated() where buffer.isOutput {
+            life[index] = (life[index]?.lowerBound ?? 0)...max(steps.count, life[index]?.upperBound ?? 0)
+        }
+
+        let owner = Self.shareInPlace(buffers: buffers, steps: steps, life: &life)
+        let arenaOwners = buffers.indices.filter { buffers[$0].place == .arena && owner[$0] == $0 }
+        let planner = MemoryPlanner(
+            arenaOwners.map { MemoryPlanner.Request(byteCount: buffers[$0].byteCount, life: life[$0] ?? 0...0) })
+        arenaByteCount = planner.byteCount
+        var offsets = [Int](repeating: 0, count: buffers.count)
+        for (index, offset) in zip(arenaOwners, planner.offsets) { offsets[index] = offset }
+
+        for (index, buffer) in buffers.enumerated() {
+            switch buffer.place {
+            case .arena: places.append(.arena(offsets[owner[index]]))
+            case .persistent:
+                places.append(.persistent(persistentByteCount))
+                persistentByteCount += MemoryPlanner.aligned(buffer.byteCount)
+            case .flat(let arena, let offset): places.append(.flat(arena: arena, offset: offset))
+            }
+        }
+    }
+
+    /// Gives outputs the memory of inputs that die in the step, where the step allows it: the buffer whose memory each
+    /// one has.
+    private static func shareInPlace(
+        buffers: [Buffer], steps: [Step], life: inout [ClosedRange<Int>?]
+    ) -> [Int] {
+        var owner = Array(buffers.indices)
+        for (position, step) in steps.enumerated() {
+            guard let (output, input) = step.inPlace.map({ ($0.output.index, $0.input.index) }),
+                buffers[output].place == .arena, buffers[input].place == .arena,
+                buffers[output].byteCount == buffers[input].byteCount, owner[output] == output
+            else { continue }
+            let shared = owner[input]
+            guard let inputLife = life[shared], inputLife.upperBound == position, let outputLife = life[output],
+                outputLife.lowerBound == position
+            else { continue }
+            owner[output] = shared
+            life[shared] = inputLife.lowerBound...outputLife.upperBound
+        }
+        return owner
+    }
+}

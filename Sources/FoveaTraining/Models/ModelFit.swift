@@ -1,0 +1,21 @@
+import FoveaData
+
+extension Model {
+    /// Trains the model on `data`, beginning with its present numbers; see ``Trainer`` for all there is to set.
+    ///
+    /// - Throws: as ``Trainer/fit(_:on:validation:)``.
+    @discardableResult
+    public mutating func fit(
+        _ data: Dataset, validation: Validation = .none, epochs: Int = 10, batchSize: Int = 64,
+        optimizer: any Optimizer = Adam(), learningRate: LearningRate = .constant(1e-3), seed: UInt64 = 0,
+        onEvent: ((TrainingEvent) -> Void)? = nil
+    ) throws -> TrainingHistory {
+        var configuration = TrainingConfiguration()
+        configuration.epochs = epochs
+        configuration.batchSize = batchSize
+        configuration.optimizer = OptimizerChoice(optimizer)
+        configuration.learningRate = learningRate
+        configuration.seed = seed
+        return try Trainer(configuration, onEvent: onEvent).fit(&self, on: data, validation: validation)
+    }
+}
