@@ -6,7 +6,9 @@ import FoveaTensor
 import FoveaZoo
 import Testing
 
-/// Whole networks against PyTorch's. ResNet-50 is for backends that are faster than the reference.
+/// Whole networks against PyTorch's.
+///
+/// ResNet-50 is for backends that are faster than the reference.
 @Suite("Golden networks")
 struct ModelGoldenTests {
     @Test(
@@ -52,11 +54,13 @@ struct ModelGoldenTests {
         let fixture: ModelFixture = try Fixtures.read("resnet50")
         let graph = try Zoo.network(named: "resnet50").trainingForward(batchSize: fixture.batch).graph
         let parameters = graph.variables(.parameter)
-        #expect(Dictionary(uniqueKeysWithValues: parameters.map { ($0.key, $0.type.shape.dimensions) })
-            == fixture.gradients.mapValues(\.shape))
+        #expect(
+            Dictionary(uniqueKeysWithValues: parameters.map { ($0.key, $0.type.shape.dimensions) })
+                == fixture.gradients.mapValues(\.shape))
         let statistics = graph.variables(.statistic)
-        #expect(Dictionary(uniqueKeysWithValues: statistics.map { ($0.key, $0.type.shape.dimensions) })
-            == fixture.statistics.mapValues(\.shape))
+        #expect(
+            Dictionary(uniqueKeysWithValues: statistics.map { ($0.key, $0.type.shape.dimensions) })
+                == fixture.statistics.mapValues(\.shape))
         #expect(parameters.map(\.type.shape.count).reduce(0, +) == fixture.parameters)
     }
 
@@ -105,7 +109,8 @@ struct ModelGoldenTests {
         let rate = try graph.input("rate", TensorType(.scalar))
         for (key, (weight, gradient)) in zip(keys, zip(weights, gradients)) {
             func slot(_ name: String) throws -> Graph.Value {
-                try graph.variable("\(name).\(key)", graph.shape(of: weight), role: .slot, initial: .constant(0))
+                try graph.variable(
+                    "\(name).\(key)", graph.shape(of: weight), role: .slot, initial: .constant(0))
             }
             if optimizer == "adam" {
                 let moments = (first: try slot("m"), second: try slot("v"))
@@ -120,7 +125,9 @@ struct ModelGoldenTests {
                 let results = try graph.sgd(
                     weight, gradient: gradient, velocity: velocity, learningRate: rate, momentum: 0.9,
                     usesNesterov: optimizer == "nesterov", weightDecay: 0)
-                for (target, value) in zip([weight, velocity], results) { try graph.assign(value, to: target) }
+                for (target, value) in zip([weight, velocity], results) {
+                    try graph.assign(value, to: target)
+                }
             }
         }
         try graph.verify()
