@@ -71,91 +71,96 @@ import Testing
     }
 
     @Test func aModelFileHoldsAll() throws {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/model.safetensors"
-        let architecture = Architecture(
-            "conv 4 k3 same - bn - relu - maxpool 2 - fc 3", input: [1, 6, 6], task: .classification(classes: 3), l2: 1e-4)
-        var model = try Model(architecture, seed: 3, backend: TestBackend.reference.make())
-        let data = Samples.stripes(30)
-        let history = try Trainer(.with { $0.epochs = 2; $0.batchSize = 10; $0.seed = 8 }).fit(&model, on: data)
-        try model.save(to: path)
-        let loaded = try Model(contentsOf: path, backend: TestBackend.reference.make())
-        #expect(loaded.weights == model.weights)
-        #expect(loaded.labels == ["top", "middle", "bottom"])
-        #expect(loaded.preprocessing == model.preprocessing)
-        #expect(loaded.architecture == architecture)
-        #expect(loaded.summary == model.summary && loaded.summary?.seed == 8 && loaded.summary?.steps == history.steps)
-        #expect(try loaded.predict(on: data) == model.predict(on: data))
-        try loaded.save(to: folder.path + "/again.safetensors")
-        #expect(
-            FileManager.default.contentsEqual(atPath: path, andPath: folder.path + "/again.safetensors"))
+        try withTemporaryFolder { folder in
+            let path = folder + "/model.safetensors"
+            let architecture = Architecture(
+                "conv 4 k3 same - bn - relu - maxpool 2 - fc 3", input: [1, 6, 6], task: .classification(classes: 3), l2: 1e-4)
+            var model = try Model(architecture, seed: 3, backend: TestBackend.reference.make())
+            let data = Samples.stripes(30)
+            let history = try Trainer(.with { $0.epochs = 2; $0.batchSize = 10; $0.seed = 8 }).fit(&model, on: data)
+            try model.save(to: path)
+            let loaded = try Model(contentsOf: path, backend: TestBackend.reference.make())
+            #expect(loaded.weights == model.weights)
+            #expect(loaded.labels == ["top", "middle", "bottom"])
+            #expect(loaded.preprocessing == model.preprocessing)
+            #expect(loaded.architecture == architecture)
+            #expect(loaded.summary == model.summary && loaded.summary?.seed == 8 && loaded.summary?.steps == history.steps)
+            #expect(try loaded.predict(on: data) == model.predict(on: data))
+            try loaded.save(to: folder + "/again.safetensors")
+            #expect(
+                FileManager.default.contentsEqual(atPath: path, andPath: folder + "/again.safetensors"))
+        }
     }
 
     @Test func aNetworkMadeInCodeIsAskedFor() throws {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/model.safetensors"
-        let model = try Self.trained()
-        try model.save(to: path)
-        #expect(errorText { _ = try Model(contentsOf: path) }.contains("give the network, too"))
-        let loaded = try Model(contentsOf: path, network: Networks.convolutional(), backend: TestBackend.reference.make())
-        #expect(loaded.weights == model.weights)
-        #expect(errorText { _ = try Model(contentsOf: path, network: Networks.linear()) }.contains("takes samples [1, 6, 6]"))
+        try withTemporaryFolder { folder in
+            let path = folder + "/model.safetensors"
+            let model = try Self.trained()
+            try model.save(to: path)
+            #expect(errorText { _ = try Model(contentsOf: path) }.contains("give the network, too"))
+            let loaded = try Model(contentsOf: path, network: Networks.convolutional(), backend: TestBackend.reference.make())
+            #expect(loaded.weights == model.weights)
+            #expect(errorText { _ = try Model(contentsOf: path, network: Networks.linear()) }.contains("takes samples [1, 6, 6]"))
+        }
     }
 
     @Test func everyKeyThatDoesNotFitIsNamed() throws {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/weights.safetensors"
-        var model = try Model(Networks.perceptron(), seed: 1, backend: TestBackend.reference.make())
-        let before = model.weights
-        try SafeTensors.write(
-            [
-                ("hidden.weight", Tensor(zeros: [8, 5])), ("hidden.bias", Tensor(zeros: [8])),
-                ("output.wight", Tensor(zeros: [3, 8])), ("output.bias", Tensor(zeros: [3])),
-            ], to: path)
-        let text = errorText { try model.loadWeights(from: path) }
-        #expect(text.contains("1 missing: output.weight;"))
-        #expect(text.contains("1 unexpected: output.wight;"))
-        #expect(text.contains("1 misshapen: hidden.weight (float32[8, 5], not float32[8, 4]);"))
-        #expect(text.contains(path))
-        #expect(model.weights == before)
+        try withTemporaryFolder { folder in
+            let path = folder + "/weights.safetensors"
+            var model = try Model(Networks.perceptron(), seed: 1, backend: TestBackend.reference.make())
+            let before = model.weights
+            try SafeTensors.write(
+                [
+                    ("hidden.weight", Tensor(zeros: [8, 5])), ("hidden.bias", Tensor(zeros: [8])),
+                    ("output.wight", Tensor(zeros: [3, 8])), ("output.bias", Tensor(zeros: [3])),
+                ], to: path)
+            let text = errorText { try model.loadWeights(from: path) }
+            #expect(text.contains("1 missing: output.weight;"))
+            #expect(text.contains("1 unexpected: output.wight;"))
+            #expect(text.contains("1 misshapen: hidden.weight (float32[8, 5], not float32[8, 4]);"))
+            #expect(text.contains(path))
+            #expect(model.weights == before)
 
-        let many = (0..<50).map { (name: "extra\($0)", tensor: Tensor(zeros: [1])) }
-        let long = errorText { try model.setWeights(many, source: "memory") }
-        #expect(long.contains("extra7 and 42 more") && !long.contains("extra8"))
+            let many = (0..<50).map { (name: "extra\($0)", tensor: Tensor(zeros: [1])) }
+            let long = errorText { try model.setWeights(many, source: "memory") }
+            #expect(long.contains("extra7 and 42 more") && !long.contains("extra8"))
+        }
     }
 
     @Test func plainWeightsLoadAndCountersArePassedOver() throws {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/weights.safetensors"
-        let source = try Self.trained()
-        try SafeTensors.write(
-            source.weights.map { ($0.key, $0.value) } + [("norm.num_batches_tracked", Tensor([Int32(12)], shape: .scalar))],
-            to: path)
-        var model = try Model(Networks.convolutional(), seed: 5, backend: TestBackend.reference.make())
-        try model.loadWeights(from: path)
-        #expect(model.weights == source.weights)
-        let data = Samples.stripes(9)
-        model.preprocessing = source.preprocessing
-        #expect(try model.predict(on: data) == source.predict(on: data))
+        try withTemporaryFolder { folder in
+            let path = folder + "/weights.safetensors"
+            let source = try Self.trained()
+            try SafeTensors.write(
+                source.weights.map { ($0.key, $0.value) } + [("norm.num_batches_tracked", Tensor([Int32(12)], shape: .scalar))],
+                to: path)
+            var model = try Model(Networks.convolutional(), seed: 5, backend: TestBackend.reference.make())
+            try model.loadWeights(from: path)
+            #expect(model.weights == source.weights)
+            let data = Samples.stripes(9)
+            model.preprocessing = source.preprocessing
+            #expect(try model.predict(on: data) == source.predict(on: data))
+        }
     }
 
     @Test func hostileMetadataIsRefused() throws {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/model.safetensors"
-        let cases: [(String, [String: String])] = [
-            ("version 9", ["fovea.version": "9"]),
-            ("fovea.labels", ["fovea.version": "1", "fovea.labels": "7"]),
-            ("at most 2^30", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[99999999999,9999999999,3],"classes":3}"#]),
-            ("not [-1]", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[-1],"classes":3}"#]),
-            ("classes", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4]}"#]),
-            ("missing", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4],"classes":3}"#]),
-        ]
-        for (expected, metadata) in cases {
-            try SafeTensors.write([("w", Tensor(zeros: [1]))], metadata: metadata, to: path)
-            let text = errorText { _ = try Model(contentsOf: path) }
-            #expect(text.contains(expected), "\(text)")
+        try withTemporaryFolder { folder in
+            let path = folder + "/model.safetensors"
+            let cases: [(String, [String: String])] = [
+                ("version 9", ["fovea.version": "9"]),
+                ("fovea.labels", ["fovea.version": "1", "fovea.labels": "7"]),
+                ("at most 2^30", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[99999999999,9999999999,3],"classes":3}"#]),
+                ("not [-1]", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[-1],"classes":3}"#]),
+                ("classes", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4]}"#]),
+                ("missing", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4],"classes":3}"#]),
+            ]
+            for (expected, metadata) in cases {
+                try SafeTensors.write([("w", Tensor(zeros: [1]))], metadata: metadata, to: path)
+                let text = errorText { _ = try Model(contentsOf: path) }
+                #expect(text.contains(expected), "\(text)")
+            }
+            try SafeTensors.write([("w", Tensor(zeros: [1]))], to: path)
+            #expect(errorText { _ = try Model(contentsOf: path) }.contains("does not say of which network"))
         }
-        try SafeTensors.write([("w", Tensor(zeros: [1]))], to: path)
-        #expect(errorText { _ = try Model(contentsOf: path) }.contains("does not say of which network"))
     }
 }
