@@ -64,7 +64,7 @@ let package = Package(
         .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
         .testTarget(
             name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
-        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
+        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
     ],

@@ -4,7 +4,7 @@ import FoveaGraph
 import FoveaTensor
 
 /// A graph compiled to oneDNN primitives and kernels on fixed memory: nothing is allocated or created in a run.
-final class CPUPlan: Plan {
+final class CPUPlan: MeasuredPlan {
     let graph: Graph
     private let engine: Engine
     private let regions: [MemoryRegion]
@@ -21,6 +21,7 @@ final class CPUPlan: Plan {
     var isProfiling = false
     /// How the memory is divided, in bytes.
     let memory: MemoryUse
+    var plannedByteCount: Int { memory.total }
 
     init(_ compiler: Compiler) throws(PlanError) {
         graph = compiler.graph

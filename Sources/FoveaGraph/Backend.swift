@@ -43,6 +43,15 @@ public protocol Plan: AnyObject {
     func explain() -> String
 }
 
+/// A plan that can tell what its steps cost.
+public protocol MeasuredPlan: Plan {
+    /// Whether each step is timed from the next run on; ``Plan/explain()`` then shows the times.
+    var isProfiling: Bool { get set }
+
+    /// The bytes that the plan holds: variables, values, and what its steps need while they run.
+    var plannedByteCount: Int { get }
+}
+
 /// What a backend cannot do, or failed at.
 public struct PlanError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The path of the layer concerned; empty where there is none.

@@ -80,6 +80,21 @@ extension Model {
     }
 }
 
+extension Architecture {
+    /// The architecture of the model in the file at `path`, of which only the header is read.
+    ///
+    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it does not say its architecture.
+    public init(ofModelAt path: String) throws {
+        let header = try ModelHeader(try SafeTensors(contentsOf: path).metadata, source: path)
+        guard let architecture = header.architecture else {
+            throw TrainingError(
+                .modelFile,
+                "\(path) does not say its architecture; name a model, and give this file as its weights where you can")
+        }
+        self = architecture
+    }
+}
+
 /// A task in a file.
 private struct TaskText: Codable, Hashable {
     var classes: Int?

@@ -1,0 +1,126 @@
+import ArgumentParser
+import Fovea
+
+/// `fovea bench`: how fast a model trains or predicts here.
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Time training or prediction steps of a model.",
+        discussion: """
+            Whole steps on random data that lie in memory already: the batch is copied into the plan, the plan runs (for \
+            training: forward, loss, gradients, update), and the loss or the result is read. Prints the median step.
+            """)
+
+    enum Precision: String, CaseIterable, ExpressibleByArgument {
+        case f32, bf16
+    }
+
+    enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
+        case sgd, adam
+    }
+
+    @OptionGroup var architecture: ArchitectureOptions
+
+    @Option(help: "What to time: a whole training step, or a prediction.")
+    var mode: Benchmark.Mode = .train
+
+    @Option(help: ArgumentHelp("The number of samples of a step.", valueName: "count"))
+    var batch = 16
+
+    @Option(help: "The arithmetic.")
+    var precision: Precision = .f32
+
+    @Option(help: ArgumentHelp("The number of steps to time; as many as fit 3 s unless given.", valueName: "count"))
+    var steps: Int?
+
+    @Option(help: "The optimizer of a training step: sgd has a momentum of 0.9.")
+    var optimizer: OptimizerName = .sgd
+
+    @Flag(help: "Print the plan's steps with the time of each.")
+    var profile = false
+
+    @OptionGroup var threads: ThreadOptions
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        guard precision == .f32 else {
+            throw ValidationError("--precision bf16 is not there yet; use --precision f32")
+        }
+        guard (1...1_000_000).contains(batch) else {
+            throw ValidationError("--batch is \(batch); it is in 1 ... 1000000")
+        }
+        if let steps, !(1...10_000_000).contains(steps) {
+            throw ValidationError("--steps is \(steps); it is in 1 ... 10000000")
+        }
+    }
+
+    func run() throws {
+        let network = try architecture.network()
+        var benchmark = Benchmark(
+            network, mode: mode, batchSize: batch, optimizer: optimizer == .sgd ? SGD(momentum: 0.9) : Adam(),
+            backend: threads.backend)
+        benchmark.steps = steps
+        benchmark.isProfiling = profile
+        let result = try parsing { try benchmark.run() }
+        if let profile = result.profile {
+            if json { StandardError.write(profile) } else { try StandardOutput.write(profile + "\n") }
+        }
+        if json {
+            try writeJSON(Report(result, of: self))
+        } else {
+            try StandardOutput.write(text(result))
+        }
+    }
+
+    private func text(_ result: BenchmarkResult) -> String {
+        var lines = [
+            "\(architecture.model), \(mode.rawValue), batch \(batch), \(precision.rawValue), "
+                + "\(result.steps) steps on \(threadCount) threads",
+            "step        \(Format.seconds(result.secondsPerStep)) median, \(Format.seconds(result.bestSecondsPerStep)) best",
+            "speed       \(Format.rate(result.samplesPerSecond)) samples/s",
+            "compilation \(Format.seconds(result.compileSeconds))",
+        ]
+        var memory: [String] = []
+        if let bytes = result.peakBytes { memory.append("\(Format.bytes(bytes)) peak of the process") }
+        if let bytes = result.plannedBytes { memory.append("\(Format.bytes(bytes)) of it in the plan") }
+        if !memory.isEmpty { lines.append("memory      \(memory.joined(separator: ", "))") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var threadCount: Int { threads.threads ?? CPUBackend.coreCount }
+
+    private struct Report: Encodable {
+        var model: String
+        var mode: String
+        var batch: Int
+        var precision: String
+        var threads: Int
+        var optimizer: String?
+        var steps: Int
+        var secondsPerStep: Double
+        var bestSecondsPerStep: Double
+        var samplesPerSecond: Double
+        var compileSeconds: Double
+        var peakBytes: Int?
+        var plannedBytes: Int?
+
+        init(_ result: BenchmarkResult, of command: Bench) {
+            model = command.architecture.model
+            mode = command.mode.rawValue
+            batch = command.batch
+            precision = command.precision.rawValue
+            threads = command.threadCount
+            optimizer = command.mode == .train ? command.optimizer.rawValue : nil
+            steps = result.steps
+            secondsPerStep = result.secondsPerStep
+            bestSecondsPerStep = result.bestSecondsPerStep
+            samplesPerSecond = result.samplesPerSecond
+            compileSeconds = result.compileSeconds
+            peakBytes = result.peakBytes
+            plannedBytes = result.plannedBytes
+        }
+    }
+}
+
+extension Benchmark.Mode: ExpressibleByArgument {}

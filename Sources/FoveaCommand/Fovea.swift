@@ -1,6 +1,0 @@
-import ArgumentParser
-
-@main
-struct FoveaCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "fovea")
-}

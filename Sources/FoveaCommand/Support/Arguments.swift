@@ -1,0 +1,59 @@
+import ArgumentParser
+import Fovea
+
+/// The shape of a sample as an argument writes it: `3x224x224`, or `13` for a vector.
+struct InputShape: ExpressibleByArgument, CustomStringConvertible {
+    let shape: Shape
+
+    init?(argument: String) {
+        let extents = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard [1, 3].contains(extents.count), extents.allSatisfy({ $0.map { 1...1_000_000 ~= $0 } ?? false }) else {
+            return nil
+        }
+        shape = Shape(extents.map { $0! })
+    }
+
+    var description: String { shape.dimensions.map(String.init).joined(separator: "x") }
+}
+
+/// What computes.
+enum BackendName: String, CaseIterable, ExpressibleByArgument {
+    case cpu, reference
+
+    func make(threads: Int? = nil) -> any Backend {
+        switch self {
+        case .cpu: CPUBackend(threads: threads)
+        case .reference: ReferenceBackend()
+        }
+    }
+}
+
+/// The number of threads.
+struct ThreadOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The number of threads; one for each core unless given.", valueName: "count"))
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads); it is in 1 ... 1024")
+        }
+    }
+
+    var backend: any Backend { CPUBackend(threads: threads) }
+}
+
+/// A model with the shape of its sample and its number of classes.
+struct ArchitectureOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A name, an architecture in notation, or a model file.", valueName: "model"))
+    var model: String
+
+    @Option(help: ArgumentHelp("The shape of a sample; the model's own unless given.", valueName: "CxHxW"))
+    var input: InputShape?
+
+    @Option(help: ArgumentHelp("The number of classes; the model's own unless given.", valueName: "count"))
+    var classes: Int?
+
+    func network() throws -> Network {
+        try parsing { try ModelSource(model).architecture(input: input?.shape, classes: classes).network() }
+    }
+}
