@@ -60,7 +60,10 @@ let package = Package(
             name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference", "FoveaTestSupport"]),
         .testTarget(
             name: "FoveaCPUTests",
-            dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
+            dependencies: [
+                "FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTraining", "FoveaTestSupport",
+                "FoveaFixtures",
+            ]),
         .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
         .testTarget(
             name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
