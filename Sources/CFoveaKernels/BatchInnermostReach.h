@@ -22,9 +22,8 @@ FOVEA_INLINE fovea_reach fovea_reach_of_output(ptrdiff_t o, ptrdiff_t stride, pt
 // The taps through which input `i` reaches outputs. The source steps by -1, the tap by `stride`.
 FOVEA_INLINE fovea_reach fovea_reach_of_input(ptrdiff_t i, ptrdiff_t stride, ptrdiff_t pad, ptrdiff_t kernel,
                                               ptrdiff_t outSize) {
-    // Divisions are what this costs; 32 bits are twice as fast, and images are never larger.
-    uint32_t place = (uint32_t)(i + pad), step = (uint32_t)stride;
-    ptrdiff_t source = (ptrdiff_t)(place / step), first = (ptrdiff_t)(place % step);
+    ptrdiff_t first = (i + pad) % stride;
+    ptrdiff_t source = (i + pad) / stride;
     if (source >= outSize) {
         first += (source - (outSize - 1)) * stride;
         source = outSize - 1;
