@@ -55,6 +55,7 @@ let package = Package(
         .target(
             name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"], path: "Tests/FoveaTestSupport"),
         .testTarget(name: "PackageTests"),
+        .testTarget(name: "FoveaKernelsTests", dependencies: ["CFoveaKernels"]),
         .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
         .testTarget(
             name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference", "FoveaTestSupport"]),

@@ -28,7 +28,8 @@ FOVEA_INLINE fovea_reach fovea_reach_of_input(ptrdiff_t i, ptrdiff_t stride, ptr
         first += (source - (outSize - 1)) * stride;
         source = outSize - 1;
     }
-    ptrdiff_t count = first < kernel ? (kernel - first + stride - 1) / stride : 0;
+    ptrdiff_t count = first < kernel;
+    if (kernel - first > stride) count = (kernel - first + stride - 1) / stride;
     if (count > source + 1) count = source + 1;
     fovea_reach reach = {count, source, first};
     return reach;

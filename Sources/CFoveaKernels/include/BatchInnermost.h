@@ -3,7 +3,7 @@
 // on few or odd numbers of channels. The batch is a multiple of 8 (of 16 to be fast on AVX-512; 32 and more are best);
 // every other size is free. Arrays of floats need no alignment, 64 bytes is fastest. No output may overlap an input.
 //
-// The order of every sum depends on the sizes alone, not on the number of threads.
+// On one processor the order of every sum depends on the sizes alone, not on the number of threads.
 #ifndef FOVEA_BATCH_INNERMOST_H
 #define FOVEA_BATCH_INNERMOST_H
 
