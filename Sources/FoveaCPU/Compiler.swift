@@ -42,7 +42,7 @@ struct Compiler {
         self.activationLayout = activationLayout ?? (engine.hasAVX512 ? .channelsLast : .blocked)
         usesBatchInnermost =
             activationLayout == .batchInnermost
-            || activationLayout == nil && Self.supportsBatchInnermost(graph)
+            || activationLayout == nil && Self.isFasterBatchInnermost(graph)
         isLive = graph.liveNodes()
         var readers = [[Int]](repeating: [], count: graph.valueCount)
         for (position, node) in graph.nodes.enumerated() where isLive[position] {

@@ -9,15 +9,30 @@ extension Compiler {
     /// The multiple of the batch size that the kernels take: one vector of 8 numbers.
     static let batchInnermostMultiple = 8
 
-    /// Up to this many input channels the kernels are faster than oneDNN's convolutions.
-    static let fewChannels = 8
-
     /// Whether a convolution runs on images with the batch innermost.
     func runsBatchInnermost(_ convolution: Operation.Convolution, x: Shape, weight: Shape) -> Bool {
-        guard usesBatchInnermost, convolution.groups == 1, convolution.dilation == 1,
-            x[0] % Self.batchInnermostMultiple == 0
-        else { return false }
-        return activationLayout == .batchInnermost || x[1] <= Self.fewChannels
+        usesBatchInnermost && Self.hasBatchInnermostKernel(convolution, batch: x[0])
+    }
+
+    private static func hasBatchInnermostKernel(_ convolution: Operation.Convolution, batch: Int) -> Bool {
+        convolution.groups == 1 && convolution.dilation == 1 && batch % batchInnermostMultiple == 0
+    }
+
+    /// Whether a network is faster with the batch innermost: all its convolutions are on few channels, with kernels and
+    /// batches of the sizes for which that was measured.
+    static func isFasterBatchInnermost(_ graph: Graph) -> Bool {
+        guard supportsBatchInnermost(graph) else { return false }
+        var count = 0
+        for node in graph.nodes where node.phase == .forward {
+            guard case .convolution(let convolution) = node.operation else { continue }
+            let (x, weight) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+            let isNarrow = min(weight[0], x[1]) < 16
+            guard hasBatchInnermostKernel(convolution, batch: x[0]), x[0] >= 32, isNarrow || x[0] < 256,
+                max(weight[0], x[1]) <= 32, weight[2] * weight[3] > 1
+            else { return false }
+            count += 1
+        }
+        return count > 0
     }
 
     /// Whether a pooling runs on images with the batch innermost: where its input is stored so already.
@@ -28,7 +43,7 @@ extension Compiler {
     }
 
     /// Whether every operation on images has a kernel for them, so that none forces them into another layout.
-    static func supportsBatchInnermost(_ graph: Graph) -> Bool {
+    private static func supportsBatchInnermost(_ graph: Graph) -> Bool {
         graph.nodes.allSatisfy { node in
             guard node.inputs.contains(where: { graph.shape(of: $0).rank == 4 }), node.phase != .update else { return true }
             switch node.operation {
