@@ -17,8 +17,10 @@ struct FoveaCommand: ParsableCommand {
             65 bad data, 66 missing input, 70 internal error, 73 cannot write, 74 input or output failed, 130 or 143 \
             stopped by a signal.
             """,
+        version: "0.1.0",
         subcommands: [
-            Bench.self,
+            Models.self, SummaryCommand.self, Train.self, Evaluate.self, Predict.self, Forward.self, Gradients.self,
+            Bench.self, DataCommand.self,
         ])
 
     static func main() {

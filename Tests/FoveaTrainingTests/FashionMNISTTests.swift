@@ -5,7 +5,7 @@ import FoveaTensor
 import FoveaZoo
 import Testing
 
-@testable import FoveaTraining
+import FoveaTraining
 
 /// The real data, where they are installed.
 @Suite struct FashionMNISTTests {
@@ -16,7 +16,7 @@ import Testing
         let data = try Dataset.named("fashion-mnist")
         var model = try Model(
             Architecture("lenet5_relu", input: [1, 28, 28], task: .classification(classes: 10)), seed: 1,
-            backend: CPUBackend(threads: 2))
+            backend: CPUBackend(threads: 1))
         let history = try model.fit(
             data.train, validation: .fraction(0.15), epochs: 1, batchSize: 128, learningRate: .cosine(2e-3))
         let test = try model.evaluate(on: try #require(data.test))

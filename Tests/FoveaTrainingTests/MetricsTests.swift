@@ -2,7 +2,7 @@ import Foundation
 import FoveaTensor
 import Testing
 
-@testable import FoveaTraining
+import FoveaTraining
 
 /// Metrics against values worked out by hand, under scikit-learn's conventions.
 @Suite struct MetricsTests {

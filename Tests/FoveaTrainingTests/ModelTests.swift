@@ -6,7 +6,7 @@ import FoveaNN
 import FoveaTensor
 import Testing
 
-@testable import FoveaTraining
+import FoveaTraining
 
 @Suite struct ModelTests {
     static func trained(_ backend: TestBackend = .reference) throws -> Model {

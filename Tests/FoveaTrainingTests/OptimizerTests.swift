@@ -3,7 +3,7 @@ import FoveaReference
 import FoveaTensor
 import Testing
 
-@testable import FoveaTraining
+import FoveaTraining
 
 /// Updates as graphs against loops written by hand in Double.
 @Suite struct OptimizerTests {

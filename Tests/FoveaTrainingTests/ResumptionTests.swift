@@ -5,7 +5,7 @@ import FoveaNN
 import FoveaTensor
 import Testing
 
-@testable import FoveaTraining
+import FoveaTraining
 
 @Suite struct ResumptionTests {
     static let data = Samples.blobs(50)

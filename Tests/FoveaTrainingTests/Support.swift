@@ -6,7 +6,7 @@ import FoveaNN
 import FoveaReference
 import FoveaTensor
 
-@testable import FoveaTraining
+import FoveaTraining
 
 /// The backends that every training test runs on.
 enum TestBackend: CaseIterable {

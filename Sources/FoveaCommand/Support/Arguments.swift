@@ -54,6 +54,7 @@ struct ArchitectureOptions: ParsableArguments {
     var classes: Int?
 
     func network() throws -> Network {
-        try parsing { try ModelSource(model).architecture(input: input?.shape, classes: classes).network() }
+        try parsing { try ModelSource(model).architecture(input: input?.shape, task: classes.map { .classification(classes: $0) })
+                .network() }
     }
 }

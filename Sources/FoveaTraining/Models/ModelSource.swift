@@ -45,36 +45,40 @@ public enum ModelSource: Hashable, Sendable {
             + (close.isEmpty ? "; or give an architecture in notation or a .safetensors file" : "")
     }
 
-    /// The architecture, for samples of `input` and `classes` classes, where these are not what the source itself says.
+    /// The architecture, for samples of `input` and for `task`, where these are not what the source itself says.
     ///
     /// - Parameters:
     ///   - input: the shape of a sample; needed for notation.
-    ///   - classes: the number of classes; for notation what its last layer gives unless given.
+    ///   - task: what is to be learned; unless given, the classes of the zoo or file, and as many as the last layer of a
+    ///     notation gives.
     /// - Throws: ``TrainingError`` where the input is not known, a file is asked for other ones than it holds or does not say
     ///   its architecture; what the notation and the graph throw.
-    public func architecture(input: Shape? = nil, classes: Int? = nil) throws -> Architecture {
+    public func architecture(input: Shape? = nil, task: Network.Task? = nil) throws -> Architecture {
         switch self {
         case .zoo(let name):
             let card = try Zoo.entry(named: name).card
-            return Architecture(
-                name, input: input ?? card.input, task: .classification(classes: classes ?? card.classes))
+            let task = task ?? .classification(classes: card.classes)
+            guard case .classification = task else {
+                throw TrainingError(
+                    .configuration, "\(name) is for classification, not for \(task); give an architecture in notation")
+            }
+            return Architecture(name, input: input ?? card.input, task: task)
         case .notation(let text):
             guard let input else {
                 throw TrainingError(
                     .configuration, "an architecture in notation needs the shape of a sample; give --input CxHxW")
             }
-            let width = try classes ?? Self.width(of: try Notation(text), input: input)
-            return Architecture(text, input: input, task: .classification(classes: width))
+            let own = Network.Task.classification(classes: try Self.width(of: try Notation(text), input: input))
+            return Architecture(text, input: input, task: task ?? own)
         case .file(let path):
             let architecture = try Architecture(ofModelAt: path)
             if let input, input.dimensions != architecture.input {
                 throw TrainingError(
                     .configuration, "the model in \(path) takes samples \(Shape(architecture.input)), not \(input)")
             }
-            if let classes, classes != architecture.classes {
-                throw TrainingError(
-                    .configuration,
-                    "the model in \(path) is for \(try architecture.network().task), not for \(classes) classes")
+            let own = try architecture.network().task
+            if let task, task != own {
+                throw TrainingError(.configuration, "the model in \(path) is for \(own), not for \(task)")
             }
             return architecture
         }

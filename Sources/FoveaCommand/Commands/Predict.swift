@@ -1,0 +1,122 @@
+import ArgumentParser
+import Fovea
+
+/// `fovea predict`: what a trained model says of new samples.
+struct Predict: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Predict the classes of images, or of samples in .npy files.",
+        discussion: """
+            A PNG or JPEG image is made grey or colour as the model wants it, scaled to the model's input, and prepared as \
+            the model file says. A .npy file holds one sample or several, as they are before that preparation.
+            """)
+
+    @Option(help: ArgumentHelp("The model file.", valueName: "file"))
+    var model: String
+
+    @Argument(help: ArgumentHelp("PNG, JPEG or .npy files.", valueName: "input"))
+    var inputs: [String]
+
+    @Option(help: ArgumentHelp("How many of the likeliest classes to print.", valueName: "count"))
+    var top = 1
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        guard top >= 1 else { throw ValidationError("--top is \(top); it is 1 or more") }
+    }
+
+    func run() throws {
+        let model = try Model(contentsOf: model)
+        // Read all inputs before anything is printed: a failed command leaves no half of a result.
+        var predictions: [Entry] = []
+        for input in inputs {
+            let samples = try SampleFile.read(input, for: model)
+            let isOne = samples.shape[0] == 1
+            if case .classification = model.network.task {
+                for (index, classes) in try model.classify(samples, top: top).enumerated() {
+                    for (rank, prediction) in classes.enumerated() {
+                        predictions.append(
+                            Entry(
+                                input: input, sample: isOne ? nil : index, rank: rank + 1, label: prediction.label,
+                                index: prediction.index, probability: prediction.probability))
+                    }
+                }
+            } else {
+                let width = model.network.task.width
+                let values = try model.predict(samples).scalars(as: Float.self)
+                for index in 0..<samples.shape[0] {
+                    predictions.append(
+                        Entry(
+                            input: input, sample: isOne ? nil : index, rank: 1,
+                            values: Array(values[index * width..<(index + 1) * width])))
+                }
+            }
+        }
+        if json {
+            try writeJSON(Report(predictions: predictions))
+        } else {
+            try StandardOutput.write(text(predictions))
+        }
+    }
+
+    private func text(_ predictions: [Entry]) -> String {
+        var text = ""
+        for entry in predictions {
+            let name = entry.sample.map { "\(entry.input)[\($0)]" } ?? entry.input
+            if entry.rank == 1 { text += (text.isEmpty ? "" : "\n") + name + ":" } else { text += "," }
+            if let label = entry.label, let probability = entry.probability {
+                text += " \(label) \(Format.percent(Double(probability)))"
+            } else if let values = entry.values {
+                text += " " + values.map { "\($0)" }.joined(separator: " ")
+            }
+        }
+        return text + "\n"
+    }
+
+    private struct Report: Encodable {
+        var predictions: [Entry]
+    }
+
+    /// One class, or the numbers of a regression, for one sample.
+    private struct Entry: Encodable {
+        var input: String
+        var sample: Int?
+        var rank: Int
+        var label: String?
+        var index: Int?
+        var probability: Float?
+        var values: [Float]?
+    }
+}
+
+/// A file of samples to predict on.
+private enum SampleFile {
+    /// The samples in the file at `path`, `[N, …]`.
+    static func read(_ path: String, for model: Model) throws -> Tensor {
+        if path.lowercased().hasSuffix(".npy") { return try array(try NPY.read(contentsOf: path), path, model) }
+        let bytes = try FileContents.read(path)
+        let tensor = try Image(decoding: bytes, name: path).tensor(fitting: model.sampleShape)
+        return tensor.reshaped(to: Shape([1] + tensor.shape.dimensions))
+    }
+
+    /// `array` as samples: one sample gets the batch axis, `[H, W]` and `[N, H, W]` the channel.
+    private static func array(_ array: Tensor, _ path: String, _ model: Model) throws -> Tensor {
+        let expected = model.sampleShape.dimensions
+        let extents = array.shape.dimensions
+        let shape: [Int]? =
+            if extents == expected || (expected.first == 1 && extents == Array(expected.dropFirst())) {
+                [1] + expected
+            } else if Array(extents.dropFirst()) == expected
+                || (expected.first == 1 && extents.count == 3 && Array(extents.dropFirst()) == Array(expected.dropFirst()))
+            {
+                [extents[0]] + expected
+            } else { nil }
+        guard let shape else {
+            throw Failure(
+                .badData, "\(path): an array \(array.shape); the model takes \(model.sampleShape), or several in a row")
+        }
+        let tensor = array.reshaped(to: Shape(shape))
+        return tensor.dtype == .uint8 ? tensor : tensor.converted(to: .float32)
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Fovea
+
+/// The settings of a training as options; those that are not given stay as they are.
+struct TrainingOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The shape that images of a folder are scaled to.", valueName: "CxHxW"))
+    var input: InputShape?
+
+    @Option(help: ArgumentHelp("The share of the training samples to validate on; 0 for none.", valueName: "share"))
+    var validation: Double?
+
+    @Option(help: ArgumentHelp("The number of times that each sample is used.", valueName: "count"))
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("The number of samples of a step.", valueName: "count"))
+    var batch: Int?
+
+    @Option(help: "How parameters follow their gradients.")
+    var optimizer: RunConfiguration.OptimizerName?
+
+    @Option(help: ArgumentHelp("The largest learning rate of the schedule.", valueName: "rate"))
+    var learningRate: Float?
+
+    @Option(
+        help: """
+            The course of the learning rate: step divides it by 10 after each third of the epochs, cosine lets it fall to \
+            0, oneCycle lets it rise and fall.
+            """)
+    var schedule: RunConfiguration.Schedule?
+
+    @Option(help: ArgumentHelp("Epochs of linear growth before the cosine.", valueName: "epochs"))
+    var warmup: Double?
+
+    @Option(help: ArgumentHelp("The momentum of sgd; 0.9 unless given.", valueName: "share"))
+    var momentum: Float?
+
+    @Flag(inversion: .prefixedNo, help: "Let sgd look ahead, after Nesterov.")
+    var nesterov: Bool?
+
+    @Option(help: ArgumentHelp("The decay of weights of sgd (coupled) or adamw (decoupled).", valueName: "strength"))
+    var weightDecay: Float?
+
+    @Option(help: ArgumentHelp("The strength of an L2 penalty on weights, not on biases.", valueName: "strength"))
+    var l2: Float?
+
+    @Option(help: ArgumentHelp("What decides weights, order, split and dropout.", valueName: "number"))
+    var seed: UInt64?
+
+    @Flag(inversion: .prefixedNo, help: "Keep the numbers of the epoch that was best on the validation set.")
+    var restoreBest: Bool?
+
+    @Option(help: ArgumentHelp("End after so many epochs without a better one.", valueName: "epochs"))
+    var patience: Int?
+
+    @Option(help: ArgumentHelp("Write a checkpoint also after every so many steps.", valueName: "count"))
+    var checkpointEverySteps: Int?
+
+    func apply(to run: inout RunConfiguration) {
+        if let input { run.input = input.shape }
+        if let validation { run.validation = validation }
+        if let epochs { run.epochs = epochs }
+        if let batch { run.batch = batch }
+        if let optimizer {
+            // The decay of a recipe belongs to its optimizer.
+            if optimizer != run.optimizer { run.weightDecay = nil }
+            run.optimizer = optimizer
+        }
+        if let learningRate { run.learningRate = learningRate }
+        if let schedule { run.schedule = schedule }
+        if let warmup { run.warmup = warmup }
+        if let momentum { run.momentum = momentum }
+        if let nesterov { run.nesterov = nesterov }
+        if let weightDecay { run.weightDecay = weightDecay }
+        if let l2 { run.l2 = l2 }
+        if let seed { run.seed = seed }
+        if let restoreBest { run.restoreBest = restoreBest }
+        if let patience { run.patience = patience }
+        if let checkpointEverySteps { run.checkpointEverySteps = checkpointEverySteps }
+    }
+
+    /// Whether no option was given.
+    var isEmpty: Bool {
+        input == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil && learningRate == nil
+            && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil && l2 == nil
+            && seed == nil && restoreBest == nil && patience == nil && checkpointEverySteps == nil
+    }
+}
+
+extension RunConfiguration.OptimizerName: ExpressibleByArgument {}
+extension RunConfiguration.Schedule: ExpressibleByArgument {}

@@ -1,0 +1,93 @@
+import FoveaData
+import FoveaFormats
+import FoveaImages
+import FoveaNN
+import FoveaTensor
+
+/// What a user names data by, with the decoder of images that the data library itself goes without.
+public struct DataSource: Hashable, Sendable {
+    /// A built-in name or a path; see `Dataset.load` for what there may be.
+    public var text: String
+    /// The shape `[C, H, W]` that each image of a folder is brought to, by colour and by scaling; as stored unless given.
+    public var imageShape: Shape?
+
+    /// The data that `text` names.
+    public init(_ text: String, imageShape: Shape? = nil) {
+        self.text = text
+        self.imageShape = imageShape?.rank == 3 ? imageShape : nil
+    }
+
+    /// Loads every part; throws as `DatasetParts.load`.
+    public func load() throws(DataError) -> DatasetParts {
+        try DatasetParts.load(text, decoder: decoder)
+    }
+
+    /// Loads one part; throws as `Dataset.load`.
+    public func load(_ part: DatasetParts.Part) throws(DataError) -> Dataset {
+        try Dataset.load(text, part: part, decoder: decoder)
+    }
+
+    private var decoder: ImageDecoder {
+        { [imageShape] bytes, path in
+            let image = try Image(decoding: bytes, name: path)
+            if let imageShape { return try image.tensor(fitting: imageShape) }
+            return try (image.channels == 4 ? image.converted(toChannels: 3) : image).tensor
+        }
+    }
+}
+
+extension Image {
+    /// The pixels as `[C, H, W]` of `uint8` of exactly `shape`: grey or colour as it has 1 or 3 channels, scaled to its
+    /// extents without regard to the ratio of the sides.
+    ///
+    /// - Throws: `ImageError` where `shape` is not an image's.
+    public func tensor(fitting shape: Shape) throws(ImageError) -> Tensor {
+        guard shape.rank == 3 else { throw ImageError("a network for vectors \(shape) takes no images; give it a .npy file") }
+        guard [1, 3].contains(shape[0]) else {
+            throw ImageError("the network takes \(shape[0]) channels, and an image has 1 or 3; give it a .npy file")
+        }
+        return try converted(toChannels: shape[0]).resized(toHeight: shape[1], width: shape[2]).tensor
+    }
+}
+
+extension Model {
+    /// The shape of a sample before the preprocessing pads it: what an image is brought to.
+    public var sampleShape: Shape {
+        let padding = preprocessing?.padding ?? 0
+        guard network.inputShape.rank == 3, padding > 0 else { return network.inputShape }
+        let shape = network.inputShape
+        return [shape[0], max(1, shape[1] - 2 * padding), max(1, shape[2] - 2 * padding)]
+    }
+
+    /// `data` with its classes numbered as the model numbers them, matched by name.
+    ///
+    /// Data whose classes are called by their numbers, as where files hold no names, are taken to be numbered alike.
+    ///
+    /// - Throws: ``TrainingError`` that names the classes that the model does not know.
+    public func matching(_ data: Dataset) throws -> Dataset {
+        guard let names = data.classNames, !labels.isEmpty, names != labels, let numbers = data.labels else {
+            return data
+        }
+        if names == names.indices.map(String.init), names.count <= labels.count {
+            return try Dataset(
+                name: data.name, samples: data.samples, targets: .classes(labels: numbers, names: labels))
+        }
+        let places = Dictionary(labels.enumerated().map { ($1, Int32($0)) }) { first, _ in first }
+        let strangers = names.filter { places[$0] == nil }
+        guard strangers.isEmpty else {
+            throw TrainingError(
+                .data,
+                "\(data.name) has the classes \(Self.list(strangers)), which the model does not know; its classes are "
+                    + "\(Self.list(labels)); rename them, or use the data that the model was trained for")
+        }
+        let numbering = names.map { places[$0]! }
+        return try Dataset(
+            name: data.name, samples: data.samples,
+            targets: .classes(labels: numbers.map { numbering[Int($0)] }, names: labels))
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let shown = names.prefix(10).map { "'\($0)'" }.joined(separator: ", ")
+        return names.count > 10 ? shown + " and \(names.count - 10) more" : shown
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import FoveaData
+import FoveaFormats
+import FoveaGraph
+import FoveaNN
+import FoveaTensor
+import FoveaZoo
+
+/// What is known of a run before its first step, with everything checked that can be wrong.
+public struct Preflight: Sendable {
+    /// The untrained model, or the one to go on with.
+    public var model: Model
+    /// The data.
+    public var data: DatasetParts
+    /// The settings.
+    public var training: TrainingConfiguration
+    /// The memory that the training will take, roughly, in bytes.
+    public var memory: Int
+
+    /// Checks `run`: the settings, the data, the fit of model and data, and the memory.
+    ///
+    /// - Throws: ``TrainingError``, `DataError` and what the notation and the graph throw.
+    public init(_ run: RunConfiguration, backend: any Backend) throws {
+        training = try run.training()
+        let source = try ModelSource(run.model)
+        var begin: Model?
+        if case .file(let path) = source { begin = try Model(contentsOf: path, backend: backend) }
+        let imageShape = begin?.sampleShape ?? run.input ?? source.imageShape
+        data = try DataSource(run.data, imageShape: imageShape).load()
+        let shape = data.train.sampleShape
+        if let input = run.input, input != shape {
+            throw TrainingError(
+                .configuration, "the input is to be \(input) and a sample of \(run.data) is \(shape); leave the input out")
+        }
+        if let begin {
+            model = begin
+            data.train = try model.matching(data.train)
+            data.test = try data.test.map(model.matching)
+            try Self.check(model.sampleShape, against: shape, run)
+        } else {
+            var architecture = try source.architecture(input: shape, task: Self.task(of: data.train))
+            architecture.l2 = run.l2.flatMap { $0 > 0 ? $0 : nil }
+            model = try Model(architecture, seed: run.seed, backend: backend)
+        }
+        if run.l2 != nil, begin != nil {
+            throw TrainingError(.configuration, "l2 belongs to the architecture, which the model file holds; leave it out")
+        }
+        if let test = data.test {
+            try DataCheck.check(
+                try SampleSet(test, preprocessing: model.preparation(for: test)), fits: model.network, as: test.name)
+        }
+        memory = try Self.memory(of: model.network, training: training)
+        let available = ProcessInfo.processInfo.physicalMemory
+        if UInt64(memory) > available {
+            throw TrainingError(
+                .configuration,
+                "training takes about \(memory / 1_000_000) MB and this machine has \(available / 1_000_000) MB; lower "
+                    + "the batch size, which is \(training.batchSize)")
+        }
+    }
+
+    private static func task(of data: Dataset) -> Network.Task {
+        if let names = data.classNames { return .classification(classes: names.count) }
+        return .regression(outputs: data.targetCount)
+    }
+
+    private static func check(_ expected: Shape, against shape: Shape, _ run: RunConfiguration) throws(TrainingError) {
+        guard expected == shape else {
+            throw TrainingError(.data, "a sample of \(run.data) is \(shape) and the model takes \(expected)")
+        }
+    }
+
+    /// Outputs and their gradients, and for each parameter its value, gradient and two slots.
+    private static func memory(of network: Network, training: TrainingConfiguration) throws -> Int {
+        let summary = try Summary(of: network, batchSize: training.batchSize)
+        let (outputs, overflow) = summary.activationBytes.multipliedReportingOverflow(by: 2)
+        let (sum, more) = outputs.addingReportingOverflow(16 * summary.parameters)
+        return overflow || more ? .max : sum
+    }
+}
+
+extension ModelSource {
+    /// What images are brought to: the zoo's own shape where it is for colour photographs of any size.
+    var imageShape: Shape? {
+        guard case .zoo(let name) = self, let card = try? Zoo.entry(named: name).card, card.preprocessing != nil else {
+            return nil
+        }
+        return card.input
+    }
+}
+
+extension RunDirectory {
+    /// Makes the folder for a new run and writes `configuration` into it as `config.yaml`.
+    ///
+    /// - Throws: ``TrainingError`` where a run is there already, `FormatError` where it cannot be made or written.
+    public func prepare(configuration: String) throws {
+        try create()
+        try AtomicFile.write(configuration, to: configurationPath)
+    }
+
+    /// Makes the folder of a run that ended before its first checkpoint as it was before the run.
+    public func clearUnstarted() {
+        guard checkpoints().isEmpty else { return }
+        try? FileManager.default.removeItem(atPath: metricsPath)
+    }
+}
