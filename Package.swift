@@ -55,16 +55,20 @@ let package = Package(
         .target(
             name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"], path: "Tests/FoveaTestSupport"),
         .testTarget(name: "PackageTests"),
+        .testTarget(name: "FoveaKernelsTests", dependencies: ["CFoveaKernels"]),
         .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
         .testTarget(
             name: "FoveaGraphTests", dependencies: ["FoveaGraph", "FoveaReference", "FoveaTestSupport"]),
         .testTarget(
             name: "FoveaCPUTests",
-            dependencies: ["FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTestSupport"]),
+            dependencies: [
+                "FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTraining", "FoveaTestSupport",
+                "FoveaFixtures",
+            ]),
         .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
         .testTarget(
             name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
-        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats"]),
+        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
     ],

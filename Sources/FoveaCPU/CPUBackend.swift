@@ -9,6 +9,8 @@ public struct CPUBackend: Backend {
         case channelsLast
         /// Whatever each convolution runs fastest on, mostly blocks of 8 or 16 channels.
         case blocked
+        /// The samples of a batch side by side, where the batch is a multiple of 8 and there is a kernel for it.
+        case batchInnermost
     }
 
     public var name: String { "cpu" }
@@ -18,7 +20,9 @@ public struct CPUBackend: Backend {
 
     /// How image activations are stored, `nil` for the faster on this processor.
     ///
-    /// Channels-last with 512-bit vectors, blocked without: see `Documentation/Decisions/0002-activation-layout.md`.
+    /// Batch-innermost for networks of convolutions, poolings and activations with few channels
+    /// (`Documentation/Decisions/0003-batch-innermost.md`); for others channels-last with 512-bit vectors, blocked without
+    /// (`Documentation/Decisions/0002-activation-layout.md`).
     public let activationLayout: ActivationLayout?
 
     /// A backend that runs plans on `threads` threads, by default one for each core.
@@ -31,8 +35,7 @@ public struct CPUBackend: Backend {
         try graph.verify()
         fovea_set_threads(Int32(threads))
         let engine = try Engine()
-        let layout = activationLayout ?? (engine.hasAVX512 ? .channelsLast : .blocked)
-        var compiler = Compiler(graph: graph, engine: engine, activationLayout: layout)
+        var compiler = Compiler(graph: graph, engine: engine, activationLayout: activationLayout)
         try compiler.lower()
         return try CPUPlan(compiler)
     }

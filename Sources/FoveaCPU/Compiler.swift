@@ -8,7 +8,10 @@ import FoveaTensor
 struct Compiler {
     let graph: Graph
     let engine: Engine
+    /// How images are stored unless a kernel for few channels wants the batch innermost.
     let activationLayout: CPUBackend.ActivationLayout
+    /// Whether convolutions on few channels have the batch innermost.
+    let usesBatchInnermost: Bool
 
     private(set) var steps: [Step] = []
     var buffers: [Buffer] = []
@@ -32,10 +35,14 @@ struct Compiler {
     var workspaces: [Int: Form] = [:]
     var denseSources: [Graph.Value: MemoryDescriptor] = [:]
 
-    init(graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout) {
+    /// - Parameter activationLayout: how images are stored, `nil` for what is fastest.
+    init(graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout?) {
         self.graph = graph
         self.engine = engine
-        self.activationLayout = activationLayout
+        self.activationLayout = activationLayout ?? (engine.hasAVX512 ? .channelsLast : .blocked)
+        usesBatchInnermost =
+            activationLayout == .batchInnermost
+            || activationLayout == nil && Self.isFasterBatchInnermost(graph)
         isLive = graph.liveNodes()
         var readers = [[Int]](repeating: [], count: graph.valueCount)
         for (position, node) in graph.nodes.enumerated() where isLive[position] {
@@ -169,6 +176,18 @@ struct Compiler {
         }
         forms[value.index].append(result)
         return result
+    }
+
+    /// `value` where oneDNN can work on it: channels-last instead of with the batch innermost.
+    mutating func oneDNNForm(of value: Graph.Value) throws(PlanError) -> Form {
+        let present = try form(of: value)
+        guard present.layout.isBatchInnermost else { return present }
+        return try form(of: value, in: .channelsLast(present.layout.dimensions))
+    }
+
+    /// Whether the graph changes the variable that `value` reads, so that a packed copy would not stay valid.
+    func isAssigned(_ value: Graph.Value) -> Bool {
+        if case .variable(let position) = graph.origin(of: value) { isAssigned[position] } else { false }
     }
 
     /// `value` in row-major order of its own shape.

@@ -36,7 +36,8 @@ public final class BatchLoader {
     /// - Throws: `DataError` where the preprocessing does not fit the samples, an index is not a sample's, the position
     ///   is not one of an epoch's, or no thread can be started.
     public init(
-        _ dataset: Dataset, order: BatchOrder, preprocessing: Preprocessing, from position: BatchPosition = .init()
+        _ dataset: Dataset, order: BatchOrder, preprocessing: Preprocessing,
+        from position: BatchPosition = .init()
     ) throws(DataError) {
         guard position.epoch >= 0, (0..<order.batchesPerEpoch).contains(position.batch) else {
             throw DataError(
@@ -100,7 +101,8 @@ private final class BatchExchange: @unchecked Sendable {
         targets = dataset.targets
         targetCount = dataset.targetCount
         start = position
-        let capacity = order.remainder == .filled ? order.batchSize : min(order.batchSize, order.indices.count)
+        let capacity =
+            order.remainder == .filled ? order.batchSize : min(order.batchSize, order.indices.count)
         let hasClasses = dataset.labels != nil
         slots = .allocate(capacity: 2)
         for index in slots.indices {
@@ -127,7 +129,8 @@ private final class BatchExchange: @unchecked Sendable {
     /// Memory that begins at a cache line.
     private static func aligned(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-        return UnsafeMutableBufferPointer(start: memory.bindMemory(to: Float.self, capacity: count), count: count)
+        return UnsafeMutableBufferPointer(
+            start: memory.bindMemory(to: Float.self, capacity: count), count: count)
     }
 
     func stop() {
@@ -177,7 +180,9 @@ private final class BatchExchange: @unchecked Sendable {
             let width = targetCount
             values.withUnsafeScalars(of: Float.self) { values in
                 for (offset, index) in chosen.enumerated() {
-                    for column in 0..<width { slot.values[offset * width + column] = values[index * width + column] }
+                    for column in 0..<width {
+                        slot.values[offset * width + column] = values[index * width + column]
+                    }
                 }
             }
         }
@@ -185,7 +190,8 @@ private final class BatchExchange: @unchecked Sendable {
 
     private func next(_ position: BatchPosition) -> BatchPosition {
         position.batch + 1 < order.batchesPerEpoch
-            ? BatchPosition(epoch: position.epoch, batch: position.batch + 1) : BatchPosition(epoch: position.epoch + 1)
+            ? BatchPosition(epoch: position.epoch, batch: position.batch + 1)
+            : BatchPosition(epoch: position.epoch + 1)
     }
 
     // MARK: The consumer
@@ -195,11 +201,14 @@ private final class BatchExchange: @unchecked Sendable {
         while filled == emptied { monitor.wait() }
         let slot = slots[emptied % 2]
         monitor.unlock()
-        func part<Element>(_ buffer: UnsafeMutableBufferPointer<Element>, _ width: Int) -> UnsafeBufferPointer<Element> {
+        func part<Element>(_ buffer: UnsafeMutableBufferPointer<Element>, _ width: Int)
+            -> UnsafeBufferPointer<Element>
+        {
             UnsafeBufferPointer(start: buffer.baseAddress, count: min(buffer.count, slot.count * width))
         }
         return Batch(
-            count: slot.count, samples: part(slot.samples, gatherer.outputShape.count), labels: part(slot.labels, 1),
+            count: slot.count, samples: part(slot.samples, gatherer.outputShape.count),
+            labels: part(slot.labels, 1),
             values: part(slot.values, targetCount), indices: part(slot.indices, 1), position: slot.position,
             nextPosition: next(slot.position))
     }

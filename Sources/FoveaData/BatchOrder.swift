@@ -40,7 +40,8 @@ public struct BatchOrder: Hashable, Sendable {
         }
         guard indices.count >= (remainder == .dropped ? batchSize : 1) else {
             throw DataError(
-                "\(indices.count) samples do not make a batch of \(batchSize); take a smaller batch or more samples")
+                "\(indices.count) samples do not make a batch of \(batchSize); take a smaller batch or more samples"
+            )
         }
         self.indices = indices
         self.batchSize = batchSize

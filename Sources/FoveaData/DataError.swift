@@ -23,8 +23,8 @@ public struct DataError: ClassifiedError, Hashable {
         self.init(error.kind, error.description)
     }
 
-    /// The message.
-    public var description: String { message }
+    /// The message, on one line.
+    public var description: String { message.onOneLine }
 }
 
 /// What `body` gives, with the error of a file turned into that of a data set.

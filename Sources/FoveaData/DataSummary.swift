@@ -77,7 +77,8 @@ extension DataSummary.Part {
         duplicates = table.duplicates
         conflictingDuplicates = table.conflictingDuplicates
         let counts = classCounts
-        emptyClasses = (dataset.classNames ?? []).enumerated().filter { counts[$0.offset] == 0 }.map(\.element)
+        emptyClasses = (dataset.classNames ?? []).enumerated().filter { counts[$0.offset] == 0 }.map(
+            \.element)
     }
 }
 
@@ -155,9 +156,13 @@ private struct ChannelMoments {
             for sample in 0..<dataset.count {
                 let range = (sample * channels + channel) * area..<(sample * channels + channel + 1) * area
                 if dataset.samples.dtype == .uint8 {
-                    dataset.samples.withUnsafeScalars(of: UInt8.self) { add($0[range].lazy.map { Double($0) }) }
+                    dataset.samples.withUnsafeScalars(of: UInt8.self) {
+                        add($0[range].lazy.map { Double($0) })
+                    }
                 } else {
-                    dataset.samples.withUnsafeScalars(of: Float.self) { add($0[range].lazy.map { Double($0) }) }
+                    dataset.samples.withUnsafeScalars(of: Float.self) {
+                        add($0[range].lazy.map { Double($0) })
+                    }
                 }
             }
             mean.append(center)
@@ -205,7 +210,9 @@ struct SampleTable {
         }
     }
 
-    private func find(_ sample: UnsafeRawBufferPointer, hash: UInt64, in bytes: UnsafeRawBufferPointer) -> Int? {
+    private func find(_ sample: UnsafeRawBufferPointer, hash: UInt64, in bytes: UnsafeRawBufferPointer)
+        -> Int?
+    {
         positions[hash]?.first { bytes[$0 * size..<($0 + 1) * size].elementsEqual(sample) }
     }
 
@@ -215,7 +222,8 @@ struct SampleTable {
         case .values(let values):
             let width = values.shape[1]
             return values.withUnsafeScalars(of: Float.self) { values in
-                values[first * width..<(first + 1) * width].elementsEqual(values[second * width..<(second + 1) * width])
+                values[first * width..<(first + 1) * width].elementsEqual(
+                    values[second * width..<(second + 1) * width])
             }
         }
     }

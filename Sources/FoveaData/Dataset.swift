@@ -27,10 +27,12 @@ public struct Dataset: Sendable {
     public init(name: String, samples: Tensor, targets: Targets) throws(DataError) {
         guard samples.shape.rank == 2 || samples.shape.rank == 4 else {
             throw DataError(
-                "\(name): samples of shape \(samples.shape); expected [N, C, H, W] or [N, F]; reshape them first")
+                "\(name): samples of shape \(samples.shape); expected [N, C, H, W] or [N, F]; reshape them first"
+            )
         }
         guard samples.dtype == .uint8 || samples.dtype == .float32 else {
-            throw DataError("\(name): samples of type \(samples.dtype); expected uint8 or float32; convert them first")
+            throw DataError(
+                "\(name): samples of type \(samples.dtype); expected uint8 or float32; convert them first")
         }
         guard !samples.shape.dimensions.dropFirst().contains(0) else {
             throw DataError("\(name): samples of shape \(samples.shape); expected no empty axis")
@@ -57,13 +59,15 @@ public struct Dataset: Sendable {
         case .values(let values):
             guard values.dtype == .float32, values.shape.rank == 2 else {
                 throw DataError(
-                    "\(name): targets of type \(values.dtype) and shape \(values.shape); expected float32 [N, T]")
+                    "\(name): targets of type \(values.dtype) and shape \(values.shape); expected float32 [N, T]"
+                )
             }
             found = values.shape[0]
         }
         guard found == count else {
             throw DataError(
-                "\(name): \(count) samples and \(found) targets; expected as many; check that the files belong together")
+                "\(name): \(count) samples and \(found) targets; expected as many; check that the files belong together"
+            )
         }
     }
 
@@ -99,7 +103,8 @@ extension Dataset {
         switch targets {
         case .classes(let labels, let names):
             return try Dataset(
-                name: name, samples: chosen, targets: .classes(labels: indices.map { labels[$0] }, names: names))
+                name: name, samples: chosen,
+                targets: .classes(labels: indices.map { labels[$0] }, names: names))
         case .values(let values):
             return try Dataset(name: name, samples: chosen, targets: .values(values.rows(at: indices)))
         }
@@ -122,7 +127,8 @@ extension Tensor {
             Tensor(shape: target, dtype: dtype) { bytes in
                 for (position, index) in indices.enumerated() {
                     UnsafeMutableRawBufferPointer(rebasing: bytes[position * size..<(position + 1) * size])
-                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[index * size..<(index + 1) * size]))
+                        .copyMemory(
+                            from: UnsafeRawBufferPointer(rebasing: source[index * size..<(index + 1) * size]))
                 }
             }
         }

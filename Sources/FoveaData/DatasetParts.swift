@@ -13,11 +13,19 @@ public struct DatasetParts: Sendable {
     /// What to test on, once; `nil` where the makers set nothing aside.
     public var test: Dataset?
 
+    /// The given parts.
+    public init(train: Dataset, test: Dataset? = nil) {
+        self.train = train
+        self.test = test
+    }
+
     /// Loads every part of `source`; see ``Dataset/load(_:part:decoder:)`` for what a source may be.
-    public static func load(_ source: String, decoder: ImageDecoder? = nil) throws(DataError) -> DatasetParts {
+    public static func load(_ source: String, decoder: ImageDecoder? = nil) throws(DataError) -> DatasetParts
+    {
         let files = try DatasetFiles(source, hasDecoder: decoder != nil)
         guard files.parts[.train] != nil else {
-            throw DataError(.missingInput, "\(files.name): there is no training part; expected train-images or x_train")
+            throw DataError(
+                .missingInput, "\(files.name): there is no training part; expected train-images or x_train")
         }
         let test = files.parts[.test] == nil ? nil : try files.load(.test, decoder: decoder)
         return DatasetParts(train: try files.load(.train, decoder: decoder), test: test)
@@ -25,7 +33,9 @@ public struct DatasetParts: Sendable {
 }
 
 extension Dataset {
-    /// Loads one part of `source`, which is one of:
+    /// Loads one part of `source`.
+    ///
+    /// A source is one of:
     ///
     /// - the name of a ``BuiltInDataset``;
     /// - a directory of IDX files, plain or gzip: `train-images*` and `train-labels*`, and `t10k-` or `test-` likewise;
@@ -66,9 +76,11 @@ struct DatasetFiles {
         } else {
             guard FileSystem.isDirectory(source) else {
                 let known = BuiltInDataset.allCases.map(\.rawValue).joined(separator: ", ")
-                let found = FileSystem.exists(source) ? "this is a file" : "there is no such data set or directory"
+                let found =
+                    FileSystem.exists(source) ? "this is a file" : "there is no such data set or directory"
                 throw DataError(
-                    .missingInput, "\(source): \(found); expected a directory or one of the known names: \(known)")
+                    .missingInput,
+                    "\(source): \(found); expected a directory or one of the known names: \(known)")
             }
             directory = source
         }
@@ -79,14 +91,18 @@ struct DatasetFiles {
             let bytes = try asDataError { () throws(FormatError) in
                 try FileContents.read(directory + "/classes.txt", limit: 1 << 24)
             }
-            classNames = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+            classNames = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map(
+                String.init)
         }
     }
 
     private mutating func findPairs(_ names: [String]) {
         let forms: [(DatasetParts.Part, samples: [String], targets: [String])] = [
             (.train, ["train-images", "x_train.npy"], ["train-labels", "y_train.npy"]),
-            (.test, ["t10k-images", "test-images", "x_test.npy"], ["t10k-labels", "test-labels", "y_test.npy"]),
+            (
+                .test, ["t10k-images", "test-images", "x_test.npy"],
+                ["t10k-labels", "test-labels", "y_test.npy"]
+            ),
             (.train, ["images", "x.npy"], ["labels", "y.npy"]),
         ]
         for (part, samples, targets) in forms where parts[part] == nil {
@@ -105,7 +121,8 @@ struct DatasetFiles {
             throw DataError(
                 .missingInput,
                 "\(name): holds no data set; expected train-images and train-labels (IDX or .npy), x_train.npy and "
-                    + "y_train.npy, images and labels, x.npy and y.npy, or one folder of images for each class")
+                    + "y_train.npy, images and labels, x.npy and y.npy, or one folder of images for each class"
+            )
         }
         guard hasDecoder else {
             throw DataError(.missingInput, "\(name): folders of images need a decoder; pass one")
@@ -124,7 +141,9 @@ struct DatasetFiles {
         }
         switch location {
         case .folder(let path):
-            guard let decoder else { throw DataError(.missingInput, "\(name): folders of images need a decoder") }
+            guard let decoder else {
+                throw DataError(.missingInput, "\(name): folders of images need a decoder")
+            }
             let names = if let classNames { classNames } else { try trainingClasses() }
             return try ImageFolder.load(path, classNames: names, decoder: decoder)
         case .pair(let samples, let targets):

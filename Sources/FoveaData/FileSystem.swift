@@ -19,7 +19,8 @@ enum FileSystem {
     /// The names in the directory at `path`, sorted by their bytes, without those that begin with a dot.
     static func names(in path: String) throws(DataError) -> [String] {
         guard let directory = opendir(path) else {
-            throw DataError(.missingInput, "\(path): cannot list the directory: \(String(cString: strerror(errno)))")
+            throw DataError(
+                .missingInput, "\(path): cannot list the directory: \(String(cString: strerror(errno)))")
         }
         defer { closedir(directory) }
         var names: [String] = []

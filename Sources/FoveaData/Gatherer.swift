@@ -15,7 +15,8 @@ struct Gatherer: Sendable {
     /// A gatherer of `samples`, `[N, C, H, W]` or `[N, F]` of `uint8` or `float32`.
     init(samples: Tensor, preprocessing: Preprocessing) throws(DataError) {
         guard samples.dtype == .uint8 || samples.dtype == .float32, samples.shape.rank > 0 else {
-            throw DataError("samples of type \(samples.dtype) and shape \(samples.shape); expected uint8 or float32")
+            throw DataError(
+                "samples of type \(samples.dtype) and shape \(samples.shape); expected uint8 or float32")
         }
         let shape = Shape(Array(samples.shape.dimensions.dropFirst()))
         outputShape = try preprocessing.shape(of: shape)
@@ -54,7 +55,8 @@ struct Gatherer: Sendable {
                 terms.withUnsafeBufferPointer { terms in
                     samples.withUnsafeScalars(of: Float.self) { source in
                         fovea_gather_floats(
-                            source.baseAddress, start, indices.count, sample, factors.baseAddress, terms.baseAddress,
+                            source.baseAddress, start, indices.count, sample, factors.baseAddress,
+                            terms.baseAddress,
                             stride, out)
                     }
                 }
@@ -75,7 +77,8 @@ extension Dataset {
     ) throws(DataError) -> (samples: Tensor, targets: Tensor) {
         try check(indices)
         let gatherer = try Gatherer(samples: samples, preprocessing: preprocessing)
-        let batch = Tensor(shape: Shape([indices.count] + gatherer.outputShape.dimensions), of: Float.self) { target in
+        let batch = Tensor(shape: Shape([indices.count] + gatherer.outputShape.dimensions), of: Float.self) {
+            target in
             indices.withUnsafeBufferPointer { gatherer.gather($0, into: target) }
         }
         switch targets {

@@ -81,7 +81,8 @@ public enum IDX {
             let shown = bytes.map { String($0, radix: 16) }.joined(separator: " ")
             throw FormatError(
                 source: name, offset: 0, received: "the bytes \(shown)",
-                expected: "0 0, then a type among 8, 9, b, c, d, e, then a rank", remedy: "this is not an IDX file")
+                expected: "0 0, then a type among 8, 9, b, c, d, e, then a rank",
+                remedy: "this is not an IDX file")
         }
         let rank = Int(bytes[3])
         guard (1...Extent.maximumRank).contains(rank) else {

@@ -22,7 +22,8 @@ enum ImageFolder {
         let found = try classes(in: path)
         let names = classNames ?? found
         if let stranger = found.first(where: { !names.contains($0) }) {
-            throw DataError("\(path)/\(stranger): no such class; expected one of \(names.joined(separator: ", "))")
+            throw DataError(
+                "\(path)/\(stranger): no such class; expected one of \(names.joined(separator: ", "))")
         }
         var labels: [Int32] = []
         var bytes: [UInt8] = []
@@ -35,7 +36,8 @@ enum ImageFolder {
                 let file = "\(path)/\(name)/\(file)"
                 let sample = try decode(file, decoder)
                 let expected = first ?? (sample.shape, sample.dtype, file)
-                guard sample.shape == expected.shape, sample.dtype == expected.dtype, sample.shape.rank == 3 else {
+                guard sample.shape == expected.shape, sample.dtype == expected.dtype, sample.shape.rank == 3
+                else {
                     throw DataError(
                         "\(file): an image of shape \(sample.shape); expected \(expected.shape) as in "
                             + "\(expected.path); resize the images to one size")
@@ -46,9 +48,11 @@ enum ImageFolder {
             }
         }
         guard let first else {
-            throw DataError(.missingInput, "\(path): no images in its folders; expected .png, .jpg or .jpeg files")
+            throw DataError(
+                .missingInput, "\(path): no images in its folders; expected .png, .jpg or .jpeg files")
         }
-        let samples = Tensor(shape: Shape([labels.count] + first.shape.dimensions), dtype: first.dtype) { target in
+        let samples = Tensor(shape: Shape([labels.count] + first.shape.dimensions), dtype: first.dtype) {
+            target in
             target.copyBytes(from: bytes)
         }
         return try Dataset(name: path, samples: samples, targets: .classes(labels: labels, names: names))

@@ -41,14 +41,17 @@ struct Inflater: ~Copyable {
         guard produced == destination.count else {
             throw FormatError(
                 source: name, offset: position, received: "the compressed content ends",
-                expected: "\(destination.count - produced) more bytes", remedy: "fetch or write the file again")
+                expected: "\(destination.count - produced) more bytes",
+                remedy: "fetch or write the file again")
         }
     }
 
     /// Checks that the content ends here, that its checksum and length are right, and that nothing follows.
     mutating func finish() throws(FormatError) {
         var excess: UInt8 = 0
-        let produced = try withUnsafeMutableBytes(of: &excess) { (byte) throws(FormatError) in try advance(into: byte) }
+        let produced = try withUnsafeMutableBytes(of: &excess) { (byte) throws(FormatError) in
+            try advance(into: byte)
+        }
         guard produced == 0 else {
             throw FormatError(
                 source: name, offset: position, received: "the compressed content goes on",
@@ -56,7 +59,8 @@ struct Inflater: ~Copyable {
         }
         guard position == inputCount else {
             throw FormatError(
-                source: name, offset: position, received: "\(inputCount - position) bytes follow the compressed content",
+                source: name, offset: position,
+                received: "\(inputCount - position) bytes follow the compressed content",
                 expected: "the end of the file", remedy: "fetch or write the file again")
         }
     }
@@ -64,7 +68,8 @@ struct Inflater: ~Copyable {
     private var position: Int { inputCount - rest.count - Int(stream.pointee.avail_in) }
 
     /// Decompresses until `destination` is full or the content ends, and gives the number of bytes written.
-    private mutating func advance(into destination: UnsafeMutableRawBufferPointer) throws(FormatError) -> Int {
+    private mutating func advance(into destination: UnsafeMutableRawBufferPointer) throws(FormatError) -> Int
+    {
         var done = 0
         while done < destination.count, !hasEnded {
             if stream.pointee.avail_in == 0, !rest.isEmpty {

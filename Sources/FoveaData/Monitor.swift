@@ -49,16 +49,20 @@ struct WorkerThread: ~Copyable {
         let work = Unmanaged.passRetained(Work(body))
         #if canImport(Darwin)
             var thread: pthread_t?
-            let status = pthread_create(&thread, nil, { pointer in
-                Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body()
-                return nil
-            }, work.toOpaque())
+            let status = pthread_create(
+                &thread, nil,
+                { pointer in
+                    Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body()
+                    return nil
+                }, work.toOpaque())
         #else
             var thread: pthread_t? = pthread_t()
-            let status = pthread_create(&thread!, nil, { pointer in
-                if let pointer { Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body() }
-                return nil
-            }, work.toOpaque())
+            let status = pthread_create(
+                &thread!, nil,
+                { pointer in
+                    if let pointer { Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body() }
+                    return nil
+                }, work.toOpaque())
         #endif
         guard status == 0, let thread else {
             work.release()

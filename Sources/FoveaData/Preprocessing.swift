@@ -36,14 +36,16 @@ public struct Preprocessing: Hashable, Sendable {
     public init(
         scale: Double = 1.0 / 255, mean: [Double] = [0], deviation: [Double] = [1], padding: Int = 0
     ) throws(DataError) {
-        guard scale.isFinite, mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+        guard scale.isFinite, mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+        else {
             throw DataError(
                 "preprocessing: scale \(scale), mean \(mean), deviation \(deviation); "
                     + "expected finite numbers and deviations greater than 0")
         }
         guard !mean.isEmpty, mean.count == deviation.count else {
             throw DataError(
-                "preprocessing: \(mean.count) means and \(deviation.count) deviations; expected as many, one at least")
+                "preprocessing: \(mean.count) means and \(deviation.count) deviations; expected as many, one at least"
+            )
         }
         guard (0...4096).contains(padding) else {
             throw DataError("preprocessing: a padding of \(padding); expected 0 to 4096")
@@ -61,7 +63,8 @@ public struct Preprocessing: Hashable, Sendable {
         }
         guard mean.count == 1 || mean.count == shape[0] else {
             let axis = shape.rank == 3 ? "channels" : "features"
-            throw DataError("preprocessing: \(mean.count) means for \(shape[0]) \(axis); expected 1 or \(shape[0])")
+            throw DataError(
+                "preprocessing: \(mean.count) means for \(shape[0]) \(axis); expected 1 or \(shape[0])")
         }
         guard shape.rank == 3 else {
             guard padding == 0 else {
@@ -116,6 +119,7 @@ extension Preprocessing: Codable {
             padding: container.decodeIfPresent(Int.self, forKey: .padding) ?? 0)
     }
 
+    /// Writes the numbers under their names.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(scale, forKey: .scale)

@@ -15,7 +15,8 @@ public enum Split {
     ) throws(DataError) -> [[Int]] {
         try check(fractions)
         var stream = RandomSource(seed: seed).stream(.split)
-        let sizes = try sizes(of: count, fractions: fractions, owed: fractions.map { $0 * Double(count) }, group: "")
+        let sizes = try sizes(
+            of: count, fractions: fractions, owed: fractions.map { $0 * Double(count) }, group: "")
         return parts(stream.permutation(count), sizes: sizes).map { $0.sorted() }
     }
 
@@ -45,7 +46,8 @@ public enum Split {
         var owed = [Double](repeating: 0, count: fractions.count)
         for (label, indices) in classes {
             for part in fractions.indices { owed[part] += fractions[part] * Double(indices.count) }
-            let sizes = try sizes(of: indices.count, fractions: fractions, owed: owed, group: "class \(label): ")
+            let sizes = try sizes(
+                of: indices.count, fractions: fractions, owed: owed, group: "class \(label): ")
             for (part, members) in parts(indices, sizes: sizes).enumerated() {
                 result[part] += members
                 owed[part] -= Double(members.count)
@@ -132,7 +134,8 @@ public struct KFold: Hashable, Sendable {
     /// As ``splits(count:)``, with each class divided alike.
     ///
     /// - Throws: `DataError` where there are fewer than 2 folds or a class has fewer samples than folds.
-    public func stratifiedSplits(labels: [Int32]) throws(DataError) -> [(training: [Int], validation: [Int])] {
+    public func stratifiedSplits(labels: [Int32]) throws(DataError) -> [(training: [Int], validation: [Int])]
+    {
         try heldOutInTurn(Split.stratified(labels: labels, fractions: fractions(), seed: seed))
     }
 

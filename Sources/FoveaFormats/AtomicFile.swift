@@ -35,7 +35,9 @@ public struct AtomicFile: ~Copyable {
         try write(Array(text.utf8), to: path)
     }
 
-    /// Writes what `body` appends as the file at `path`. An error of `body` leaves what was there before.
+    /// Writes what `body` appends as the file at `path`.
+    ///
+    /// An error of `body` leaves what was there before.
     public static func write(
         to path: String, _ body: (inout AtomicFile) throws(FormatError) -> Void
     ) throws(FormatError) {
@@ -91,7 +93,8 @@ public struct AtomicFile: ~Copyable {
         let name = cut.map { String(path[path.utf8.index(after: $0)...]) } ?? path
         guard !name.isEmpty else {
             throw FormatError(
-                .cannotWrite, source: path, received: path.isEmpty ? "the path is empty" : "the path ends in '/'",
+                .cannotWrite, source: path,
+                received: path.isEmpty ? "the path is empty" : "the path ends in '/'",
                 expected: "the name of a file")
         }
         let (temporary, descriptor) = try create(in: folder, for: name, path: path)
@@ -108,7 +111,9 @@ public struct AtomicFile: ~Copyable {
         }
         guard fsync(descriptor) == 0 else { throw .system(errno, path: path, "sync the file", writing: true) }
         isOpen = false
-        guard close(descriptor) == 0 else { throw .system(errno, path: path, "close the file", writing: true) }
+        guard close(descriptor) == 0 else {
+            throw .system(errno, path: path, "close the file", writing: true)
+        }
         guard rename(temporary, path) == 0 else {
             throw .system(errno, path: path, "put the file in its place", writing: true)
         }

@@ -44,7 +44,8 @@ package struct ByteSource: Sendable {
         switch storage {
         case .memory(let bytes):
             bytes.withUnsafeBytes { source in
-                destination.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + destination.count]))
+                destination.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + destination.count]))
             }
         case .file(let file):
             try file.read(into: destination, at: offset)
@@ -115,7 +116,8 @@ private final class OpenFile: Sendable {
             close(descriptor)
             let isFolder = status.st_mode & S_IFMT == S_IFDIR
             throw FormatError(
-                .missingInput, source: path, received: isFolder ? "this is a directory" : "this is not a regular file",
+                .missingInput, source: path,
+                received: isFolder ? "this is a directory" : "this is not a regular file",
                 expected: "a file")
         }
         self.descriptor = descriptor
@@ -136,8 +138,10 @@ private final class OpenFile: Sendable {
             }
             guard result > 0 else {
                 throw FormatError(
-                    source: path, offset: offset + done, received: "the file ends here while it is being read",
-                    expected: "\(destination.count - done) more bytes", remedy: "let no other program write it meanwhile")
+                    source: path, offset: offset + done,
+                    received: "the file ends here while it is being read",
+                    expected: "\(destination.count - done) more bytes",
+                    remedy: "let no other program write it meanwhile")
             }
             done += result
         }

@@ -59,7 +59,8 @@ extension ByteSource {
         case .bool:
             if let index = raw.firstIndex(where: { $0 > 1 }) {
                 throw FormatError(
-                    source: name, offset: offset + index, received: "the truth value \(raw[index])", expected: "0 or 1")
+                    source: name, offset: offset + index, received: "the truth value \(raw[index])",
+                    expected: "0 or 1")
             }
             return Tensor(raw, shape: shape)
         case .int8: return try integers(raw, as: Int8.self, shape: shape, offset: offset)

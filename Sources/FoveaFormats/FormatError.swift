@@ -35,6 +35,19 @@ extension FormatError: CustomStringConvertible {
         text += ": " + received
         if !expected.isEmpty { text += "; expected " + expected }
         if !remedy.isEmpty { text += "; " + remedy }
-        return text
+        return text.onOneLine
+    }
+}
+
+extension String {
+    /// The text with its control characters written as escapes: names from a file must not break a message's line.
+    package var onOneLine: String {
+        guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            return self
+        }
+        return unicodeScalars.reduce(into: "") { text, scalar in
+            text +=
+                scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
+        }
     }
 }

@@ -73,7 +73,8 @@ public enum NPY {
         let room = min(headerLimit, source.count - start)
         guard length <= room else {
             throw FormatError(
-                source: source.name, offset: 8, received: "a header of \(length) bytes", expected: "at most \(room)",
+                source: source.name, offset: 8, received: "a header of \(length) bytes",
+                expected: "at most \(room)",
                 remedy: "the file is damaged or cut short: fetch or write it again")
         }
         return (start, length)

@@ -55,7 +55,8 @@ struct NPYHeader {
             order == "<" || order == ">" || order == "=" || (order == "|" && type.size == 1)
         else {
             throw FormatError(
-                source: scanner.sourceName, offset: scanner.base + start, received: "elements of type '\(text)'",
+                source: scanner.sourceName, offset: scanner.base + start,
+                received: "elements of type '\(text)'",
                 expected: "one of b1, u1 to u8, i1 to i8, f2 to f8 in little or big endian",
                 remedy: "convert the array before saving it, such as array.astype('float32')")
         }

@@ -115,7 +115,9 @@ extension SafeTensors {
         }
     }
 
-    private static func aligned(_ tensors: [(name: String, tensor: Tensor)]) -> [(name: String, tensor: Tensor)] {
+    private static func aligned(_ tensors: [(name: String, tensor: Tensor)]) -> [(
+        name: String, tensor: Tensor
+    )] {
         [8, 4, 2, 1].flatMap { size in tensors.filter { $0.tensor.dtype.size == size } }
     }
 }

@@ -12,18 +12,22 @@ struct SafeTensorsHeader {
     private static let metadataKey = "__metadata__"
     private static let lengthLimit = 100_000_000
     private static let types: [String: ElementType] = [
-        "BOOL": .bool, "U8": .uint8, "I8": .int8, "U16": .uint16, "I16": .int16, "U32": .uint32, "I32": .int32,
+        "BOOL": .bool, "U8": .uint8, "I8": .int8, "U16": .uint16, "I16": .int16, "U32": .uint32,
+        "I32": .int32,
         "U64": .uint64, "I64": .int64, "F16": .float16, "BF16": .bfloat16, "F32": .float32, "F64": .float64,
     ]
 
     /// Reads and checks the header of `source`.
     init(_ source: ByteSource) throws(FormatError) {
-        guard source.count >= 8 else { throw source.cutShort(expected: "the length of the header in 8 bytes") }
+        guard source.count >= 8 else {
+            throw source.cutShort(expected: "the length of the header in 8 bytes")
+        }
         let length = try source.bytes(in: 0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         let room = min(source.count - 8, Self.lengthLimit)
         guard length <= UInt64(room) else {
             throw FormatError(
-                source: source.name, offset: 0, received: "a header of \(length) bytes", expected: "at most \(room)",
+                source: source.name, offset: 0, received: "a header of \(length) bytes",
+                expected: "at most \(room)",
                 remedy: "this is not a safetensors file, or it is damaged or cut short")
         }
         let start = 8 + Int(length)
@@ -94,7 +98,8 @@ struct SafeTensorsHeader {
             byteCount == offsets[1] - offsets[0], offsets[1] <= Int.max - start
         else {
             throw scanner.error(
-                at: position, "tensor '\(name)' of type \(fileType) and shape \(dimensions) at the bytes \(offsets)",
+                at: position,
+                "tensor '\(name)' of type \(fileType) and shape \(dimensions) at the bytes \(offsets)",
                 expected: "an extent that fits the shape")
         }
         let entry = SafeTensors.Entry(
@@ -119,8 +124,10 @@ struct SafeTensorsHeader {
         }
         guard end == source.count else {
             throw FormatError(
-                source: source.name, offset: end, received: "the tensors end here, the file at byte \(source.count)",
-                expected: "both at the same byte", remedy: "the file is damaged or cut short: fetch or write it again")
+                source: source.name, offset: end,
+                received: "the tensors end here, the file at byte \(source.count)",
+                expected: "both at the same byte",
+                remedy: "the file is damaged or cut short: fetch or write it again")
         }
     }
 
@@ -154,14 +161,16 @@ struct SafeTensorsHeader {
             let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
             let end = offset + tensor.byteCount
             members.append(
-                "\(quoted(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+                "\(quoted(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
+            )
             offset = end
         }
         var text = Array(("{" + members.joined(separator: ",") + "}").utf8)
         text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
         guard text.count <= lengthLimit else {
             throw FormatError(
-                source: source, received: "a header of \(text.count) bytes", expected: "at most \(lengthLimit)",
+                source: source, received: "a header of \(text.count) bytes",
+                expected: "at most \(lengthLimit)",
                 remedy: "store fewer tensors or less metadata")
         }
         return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text

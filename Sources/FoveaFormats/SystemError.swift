@@ -19,7 +19,8 @@ extension FormatError {
             remedy = writing ? "create the folder first or name another" : "check the path"
         case EACCES, EPERM, EROFS:
             kind = writing ? .cannotWrite : .missingInput
-            remedy = writing ? "change the folder's permissions or name another" : "change the file's permissions"
+            remedy =
+                writing ? "change the folder's permissions or name another" : "change the file's permissions"
         case EISDIR, ENAMETOOLONG, ELOOP:
             kind = writing ? .cannotWrite : .missingInput
             remedy = "name another file"
@@ -32,6 +33,7 @@ extension FormatError {
         }
         let text = String(cString: strerror(code)).lowercased()
         return FormatError(
-            kind, source: path, offset: offset, received: "cannot \(action): \(text) (errno \(code))", remedy: remedy)
+            kind, source: path, offset: offset, received: "cannot \(action): \(text) (errno \(code))",
+            remedy: remedy)
     }
 }

@@ -99,7 +99,8 @@ struct TextScanner {
                 try escape(into: &text)
                 run = position
             case 0..<0x20:
-                throw error(at: position, "a control character in a string", expected: "an escape such as \\n")
+                throw error(
+                    at: position, "a control character in a string", expected: "an escape such as \\n")
             default: position += 1
             }
         }
@@ -130,7 +131,9 @@ struct TextScanner {
             }
             text += Array(String(Character(scalar)).utf8)
         default:
-            throw error(at: start, "an unknown escape in a string", expected: "one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u")
+            throw error(
+                at: start, "an unknown escape in a string",
+                expected: "one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u")
         }
     }
 
@@ -161,7 +164,9 @@ struct TextScanner {
 
     /// The error that something else than `expected` comes next.
     mutating func unexpected(_ expected: String) -> FormatError {
-        guard let next = peek() else { return error(at: position, "the header ends here", expected: expected) }
+        guard let next = peek() else {
+            return error(at: position, "the header ends here", expected: expected)
+        }
         let shown =
             (0x20..<0x7F).contains(next)
             ? "'\(Character(Unicode.Scalar(next)))'" : "the byte 0x\(String(next, radix: 16))"
@@ -175,6 +180,8 @@ struct TextScanner {
             remedy: "the header is damaged: fetch or write the file again")
     }
 
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    }
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 }

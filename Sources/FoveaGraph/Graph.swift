@@ -9,6 +9,10 @@ public struct Graph: Sendable {
     /// A value of the graph, valid in the graph that made it.
     public struct Value: Hashable, Sendable {
         package let index: Int
+
+        package init(index: Int) {
+            self.index = index
+        }
     }
 
     /// Where a value comes from.
@@ -34,6 +38,15 @@ public struct Graph: Sendable {
         /// The path of the layer that added the node.
         public let path: String
         public let phase: Phase
+
+        /// A node for a transform; whether it fits its graph, ``Graph/verify()`` says.
+        package init(operation: Operation, inputs: [Value], outputs: [Value], path: String, phase: Phase) {
+            self.operation = operation
+            self.inputs = inputs
+            self.outputs = outputs
+            self.path = path
+            self.phase = phase
+        }
     }
 
     /// A value that the caller gives at each run.
@@ -56,11 +69,11 @@ public struct Graph: Sendable {
     }
 
     /// The operations, each after those whose outputs it uses.
-    public private(set) var nodes: [Node] = []
-    public private(set) var inputs: [Input] = []
-    public private(set) var outputs: [Output] = []
-    public private(set) var variables: [Variable] = []
-    public private(set) var assignments: [Assignment] = []
+    public package(set) var nodes: [Node] = []
+    public package(set) var inputs: [Input] = []
+    public package(set) var outputs: [Output] = []
+    public package(set) var variables: [Variable] = []
+    public package(set) var assignments: [Assignment] = []
 
     private var types: [TensorType] = []
     private var origins: [Origin] = []

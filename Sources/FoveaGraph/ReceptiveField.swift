@@ -13,6 +13,13 @@ public struct ReceptiveField1D: Hashable, Sendable {
     /// The middle of the field of element 0, in input positions.
     public var center: Double { Double(first) + Double(size - 1) / 2 }
 
+    /// A field of `size` positions from `first` on, with neighbours `jump` apart.
+    package init(size: Int, jump: Int, first: Int) {
+        self.size = size
+        self.jump = jump
+        self.first = first
+    }
+
     /// The field of an input element itself.
     static let identity = ReceptiveField1D(size: 1, jump: 1, first: 0)
 

@@ -28,7 +28,9 @@ enum EXIF {
             return isBigEndian
                 ? digits.reduce(0) { $0 << 8 | Int($1) } : digits.reversed().reduce(0) { $0 << 8 | Int($1) }
         }
-        guard let directory = number(at: 4, size: 4), let count = number(at: directory, size: 2) else { return 1 }
+        guard let directory = number(at: 4, size: 4), let count = number(at: directory, size: 2) else {
+            return 1
+        }
         for entry in 0..<count {
             let start = directory + 2 + 12 * entry
             guard let tag = number(at: start, size: 2) else { return 1 }

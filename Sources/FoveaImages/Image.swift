@@ -46,7 +46,8 @@ public struct Image: Hashable, Sendable {
         } else if JPEG.recognizes(bytes) {
             self = try JPEG.decode(bytes, name: name)
         } else {
-            throw ImageError("\(name): neither a PNG nor a JPEG file by its first bytes; convert it to one of them")
+            throw ImageError(
+                "\(name): neither a PNG nor a JPEG file by its first bytes; convert it to one of them")
         }
     }
 
@@ -61,7 +62,9 @@ public struct Image: Hashable, Sendable {
         let planes = tensor.scalars(as: UInt8.self)
         var pixels = planes
         for channel in 0..<channels {
-            for index in 0..<height * width { pixels[index * channels + channel] = planes[channel * height * width + index] }
+            for index in 0..<height * width {
+                pixels[index * channels + channel] = planes[channel * height * width + index]
+            }
         }
         try self.init(height: height, width: width, channels: channels, pixels: pixels)
     }
@@ -72,7 +75,9 @@ public struct Image: Hashable, Sendable {
             let area = height * width
             pixels.withUnsafeBufferPointer { pixels in
                 for index in 0..<area {
-                    for channel in 0..<channels { target[channel * area + index] = pixels[index * channels + channel] }
+                    for channel in 0..<channels {
+                        target[channel * area + index] = pixels[index * channels + channel]
+                    }
                 }
             }
         }
@@ -100,7 +105,9 @@ public struct Image: Hashable, Sendable {
                         result[place] = UInt8((red + green + blue + 32768) >> 16)
                         continue
                     }
-                    for channel in 0..<3 { result[place + channel] = source[channels == 1 ? pixel : pixel + channel] }
+                    for channel in 0..<3 {
+                        result[place + channel] = source[channels == 1 ? pixel : pixel + channel]
+                    }
                     if target == 4 { result[place + 3] = 255 }
                 }
             }
@@ -130,5 +137,6 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The message.
     public var description: String { message }
 }

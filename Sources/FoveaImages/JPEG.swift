@@ -13,7 +13,9 @@ public enum JPEG {
     /// - Throws: `ImageError` where the file is damaged, cut short, too large, or CMYK.
     public static func decode(_ bytes: [UInt8], name: String = "JPEG") throws(ImageError) -> Image {
         guard recognizes(bytes) else { throw ImageError("\(name): not a JPEG file by its first 3 bytes") }
-        guard let decoder = tjInitDecompress() else { throw ImageError("\(name): libjpeg-turbo does not start") }
+        guard let decoder = tjInitDecompress() else {
+            throw ImageError("\(name): libjpeg-turbo does not start")
+        }
         defer { tjDestroy(decoder) }
         var width: CInt = 0
         var height: CInt = 0
@@ -32,7 +34,8 @@ public enum JPEG {
                     + "compression can hold there; fetch the file again")
         }
         guard space != CInt(TJCS_CMYK.rawValue), space != CInt(TJCS_YCCK.rawValue) else {
-            throw ImageError("\(name): a JPEG file for print (CMYK); expected grey or colour; convert it to RGB")
+            throw ImageError(
+                "\(name): a JPEG file for print (CMYK); expected grey or colour; convert it to RGB")
         }
         let isGrey = space == CInt(TJCS_GRAY.rawValue)
         let channels = isGrey ? 1 : 3
@@ -43,7 +46,8 @@ public enum JPEG {
         var status: CInt = -1
         let pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             status = tjDecompress2(
-                decoder, bytes, length, buffer.baseAddress, width, CInt(columns * channels), height, format, flags)
+                decoder, bytes, length, buffer.baseAddress, width, CInt(columns * channels), height, format,
+                flags)
             filled = status == 0 ? count : 0
         }
         guard status == 0 else { throw damaged(decoder, name: name) }
@@ -56,7 +60,9 @@ public enum JPEG {
     /// - Parameter quality: 1 to 100; 4:2:0 chroma.
     /// - Throws: `ImageError` where the quality is another, or libjpeg-turbo fails.
     public static func data(for image: Image, quality: Int = 90) throws(ImageError) -> [UInt8] {
-        guard (1...100).contains(quality) else { throw ImageError("a quality of \(quality); expected 1 to 100") }
+        guard (1...100).contains(quality) else {
+            throw ImageError("a quality of \(quality); expected 1 to 100")
+        }
         let image = image.channels == 4 ? try image.converted(toChannels: 3) : image
         guard let encoder = tjInitCompress() else { throw ImageError("JPEG: libjpeg-turbo does not start") }
         defer { tjDestroy(encoder) }
@@ -67,7 +73,8 @@ public enum JPEG {
         var size: CUnsignedLong = 0
         defer { tjFree(memory) }
         let status = tjCompress2(
-            encoder, image.pixels, CInt(image.width), CInt(image.width * image.channels), CInt(image.height), format,
+            encoder, image.pixels, CInt(image.width), CInt(image.width * image.channels), CInt(image.height),
+            format,
             &memory, &size, subsampling, CInt(quality), CInt(TJFLAG_ACCURATEDCT))
         guard status == 0, let memory else {
             throw ImageError("JPEG: cannot encode the image (\(String(cString: tjGetErrorStr2(encoder))))")

@@ -57,7 +57,8 @@ public enum PNG {
         var size = png_alloc_size_t(raw + raw / 512 + 4096)
         var status: CInt = 0
         var bytes = [UInt8](unsafeUninitializedCapacity: Int(size)) { buffer, filled in
-            status = png_image_write_to_memory(&header, buffer.baseAddress, &size, 0, image.pixels, stride, nil)
+            status = png_image_write_to_memory(
+                &header, buffer.baseAddress, &size, 0, image.pixels, stride, nil)
             filled = status == 0 ? 0 : Int(size)
         }
         guard status != 0 else { throw ImageError("PNG: cannot encode the image: \(message(header))") }
@@ -82,16 +83,19 @@ public enum PNG {
         while true {
             guard offset <= bytes.count - 12, number(at: offset) <= bytes.count - offset - 12 else {
                 throw ImageError(
-                    "\(name): byte \(bytes.count): the file ends within a chunk; it is cut short: fetch it again")
+                    "\(name): byte \(bytes.count): the file ends within a chunk; it is cut short: fetch it again"
+                )
             }
             let type = bytes[offset + 4..<offset + 8]
             let length = number(at: offset)
             if isFirst {
                 guard type.elementsEqual("IHDR".utf8), length == 13 else {
-                    throw ImageError("\(name): byte 8: the first chunk is not IHDR of 13 bytes; fetch the file again")
+                    throw ImageError(
+                        "\(name): byte 8: the first chunk is not IHDR of 13 bytes; fetch the file again")
                 }
                 try checkSize(
-                    width: number(at: offset + 8), height: number(at: offset + 12), depth: Int(bytes[offset + 16]),
+                    width: number(at: offset + 8), height: number(at: offset + 12),
+                    depth: Int(bytes[offset + 16]),
                     colour: bytes[offset + 17], byteCount: bytes.count, name: name)
                 isFirst = false
             }
@@ -104,12 +108,13 @@ public enum PNG {
         width: Int, height: Int, depth: Int, colour: UInt8, byteCount: Int, name: String
     ) throws(ImageError) {
         try Image.check(height: height, width: width, name: name)
-        let samples = switch colour {
+        let samples =
+            switch colour {
             case 2: 3
             case 4: 2
             case 6: 4
             default: 1
-        }
+            }
         let rowBytes = (width * samples * depth + 7) / 8
         // Deflate expands 1 byte to 1,032 at most.
         guard height * rowBytes / 1032 <= byteCount else {

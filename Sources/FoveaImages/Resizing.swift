@@ -3,23 +3,23 @@ extension Image {
     ///
     /// Bilinear with antialiasing: each new pixel is the mean of the old ones, weighted by a triangle around its centre
     /// that is one new pixel wide each way, or one old pixel where the image grows; weights beyond the border are left
-    /// out and the rest sum to 1. Columns first, then rows, each rounded to 8 bits.
+    /// out and the rest sum to 1. Columns first, then rows, each rounded to 8 bits; the other way round where the image
+    /// grows wider and lower, so that there are never more pixels between than before or after.
     ///
-    /// Numerics: weights in 22-bit fixed point. Gives the bits of Pillow's `resize(..., BILINEAR)` for grey and colour;
-    /// opacity is scaled as a channel of its own, while Pillow multiplies the colours by it first.
+    /// Numerics: weights in 22-bit fixed point. For grey and colour within 1 level of Pillow's `BILINEAR`, and its very
+    /// bits where both take the axes in the same order (measured: 97 % of random sizes with Pillow 13). Opacity is
+    /// scaled as a channel of its own, while Pillow multiplies the colours by it first.
     ///
     /// - Throws: `ImageError` where an extent is not 1 to 65,535 or there would be too many pixels.
     public func resized(toHeight height: Int, width: Int) throws(ImageError) -> Image {
         try Self.check(height: height, width: width, name: "resizing")
-        // The pixels between the two passes have their own limit.
-        try Self.check(height: self.height, width: width, name: "resizing")
-        var image = self
-        if width != self.width { image = image.resampledColumns(to: width) }
-        if height != self.height { image = image.resampledRows(to: height) }
-        return image
+        let takesColumnsFirst = width <= self.width || height >= self.height
+        let image = takesColumnsFirst ? resampledColumns(to: width) : resampledRows(to: height)
+        return takesColumnsFirst ? image.resampledRows(to: height) : image.resampledColumns(to: width)
     }
 
     private func resampledColumns(to target: Int) -> Image {
+        if target == width { return self }
         let taps = Taps(from: width, to: target)
         let result = [UInt8](unsafeUninitializedCapacity: height * target * channels) { result, count in
             pixels.withUnsafeBufferPointer { source in
@@ -44,6 +44,7 @@ extension Image {
     }
 
     private func resampledRows(to target: Int) -> Image {
+        if target == height { return self }
         let taps = Taps(from: height, to: target)
         let stride = width * channels
         let result = [UInt8](unsafeUninitializedCapacity: target * stride) { result, count in

@@ -28,7 +28,9 @@ public struct BatchNorm: Layer {
         self.initializer = initializer
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         let shape = context.shape(of: input)
         guard shape.rank == 4 || shape.rank == 2 else {
             throw GraphError(
@@ -37,17 +39,22 @@ public struct BatchNorm: Layer {
         guard epsilon > 0, epsilon.isFinite, (0...1).contains(momentum) else {
             throw GraphError(
                 path: context.graph.path,
-                "batch normalization needs a positive epsilon and a momentum in 0 ... 1, not \(epsilon) and \(momentum)")
+                "batch normalization needs a positive epsilon and a momentum in 0 ... 1, not \(epsilon) and \(momentum)"
+            )
         }
         let channels: Shape = [shape[1]]
-        let scale = try context.graph.variable("weight", channels, initial: initializer.initialValue(weight: channels))
+        let scale = try context.graph.variable(
+            "weight", channels, initial: initializer.initialValue(weight: channels))
         let shift = try context.graph.variable("bias", channels, initial: .constant(0))
-        let mean = try context.graph.variable("running_mean", channels, role: .statistic, initial: .constant(0))
-        let variance = try context.graph.variable("running_var", channels, role: .statistic, initial: .constant(1))
+        let mean = try context.graph.variable(
+            "running_mean", channels, role: .statistic, initial: .constant(0))
+        let variance = try context.graph.variable(
+            "running_var", channels, role: .statistic, initial: .constant(1))
         switch context.mode {
         case .training:
             return try context.graph.batchNorm(
-                input, scale: scale, shift: shift, runningMean: mean, runningVariance: variance, epsilon: epsilon,
+                input, scale: scale, shift: shift, runningMean: mean, runningVariance: variance,
+                epsilon: epsilon,
                 momentum: momentum)
         case .prediction:
             return try context.graph.batchNormInference(

@@ -51,7 +51,9 @@ public struct Conv2D: Layer {
         self.regularizer = regularizer
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         let (channels, size) = try context.imageSize(of: input, for: "a convolution")
         var window = Window(kernel: kernelSize, stride: stride, dilation: dilation)
         try context.check(window, padding: padding)
@@ -96,7 +98,8 @@ public struct DepthwiseConv2D: Layer {
 
     /// A convolution of each channel by `multiplier` filters of `kernelSize`.
     public init(
-        kernelSize: Size2D, multiplier: Int = 1, stride: Size2D = 1, padding: Padding = .valid, dilation: Size2D = 1,
+        kernelSize: Size2D, multiplier: Int = 1, stride: Size2D = 1, padding: Padding = .valid,
+        dilation: Size2D = 1,
         usesBias: Bool = true, initializer: Initializer = .he(.normal), regularizer: Regularizer? = nil
     ) {
         self.kernelSize = kernelSize
@@ -109,7 +112,9 @@ public struct DepthwiseConv2D: Layer {
         self.regularizer = regularizer
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         let (channels, _) = try context.imageSize(of: input, for: "a depthwise convolution")
         try context.check(multiplier, "the channel multiplier")
         let convolution = Conv2D(

@@ -29,12 +29,15 @@ public struct Dense: Layer {
         self.regularizer = regularizer
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         let shape = context.shape(of: input)
         guard shape.rank == 2 else {
             throw GraphError(
                 path: context.graph.path,
-                "a dense layer needs vectors [N, F], not \(shape); put Flatten() or GlobalAveragePool2D() and Flatten() before it")
+                "a dense layer needs vectors [N, F], not \(shape); put Flatten() or GlobalAveragePool2D() and Flatten() before it"
+            )
         }
         try context.check(units, "the number of units")
         let weightShape: Shape = [units, shape[1]]
@@ -44,11 +47,16 @@ public struct Dense: Layer {
     }
 }
 
-/// Images as vectors: `[N, C, H, W]` to `[N, C · H · W]`, in the order C, H, W. Vectors pass unchanged.
+/// Images as vectors: `[N, C, H, W]` to `[N, C · H · W]`, in the order C, H, W.
+///
+/// Vectors pass unchanged.
 public struct Flatten: Layer {
+    /// The layer, which has no hyper-parameters.
     public init() {}
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         try context.graph.flatten(input)
     }
 }

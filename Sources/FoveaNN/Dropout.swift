@@ -15,7 +15,9 @@ public struct Dropout: Layer {
         self.rate = rate
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         guard rate >= 0, rate < 1 else {
             throw GraphError(path: context.graph.path, "the rate of dropout is in [0, 1), not \(rate)")
         }

@@ -9,7 +9,8 @@ extension BuildContext {
     func check(_ value: Int, _ what: String, atLeast least: Int = 1) throws(GraphError) {
         guard value >= least, value <= Self.largestHyperparameter else {
             throw GraphError(
-                path: graph.path, "\(what) must be in \(least) ... \(Self.largestHyperparameter), not \(value)")
+                path: graph.path,
+                "\(what) must be in \(least) ... \(Self.largestHyperparameter), not \(value)")
         }
     }
 
@@ -31,7 +32,9 @@ extension BuildContext {
     }
 
     /// The channels and the spatial extent of `input`, where it is a batch of images.
-    func imageSize(of input: Graph.Value, for what: String) throws(GraphError) -> (channels: Int, size: Size2D) {
+    func imageSize(of input: Graph.Value, for what: String) throws(GraphError) -> (
+        channels: Int, size: Size2D
+    ) {
         let shape = shape(of: input)
         guard shape.rank == 4 else {
             throw GraphError(path: graph.path, "\(what) needs images [N, C, H, W], not \(shape)")

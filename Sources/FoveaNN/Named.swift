@@ -13,9 +13,13 @@ public struct Named: Layer {
         self.layer = layer
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         guard !name.contains(".") else {
-            throw GraphError(path: context.graph.path, "the name '\(name)' contains a dot, which separates names in a path")
+            throw GraphError(
+                path: context.graph.path, "the name '\(name)' contains a dot, which separates names in a path"
+            )
         }
         return try context.apply(layer, named: name, to: input)
     }

@@ -24,7 +24,9 @@ public struct Network: Sendable {
     /// The penalty on the weights of layers without one of their own.
     public var regularizer: Regularizer?
 
-    /// A network of `layers` on samples of `inputShape`. The loss follows from the task where none is given.
+    /// A network of `layers` on samples of `inputShape`.
+    ///
+    /// The loss follows from the task where none is given.
     public init(
         inputShape: Shape, task: Task, loss: Loss? = nil, regularizer: Regularizer? = nil, layers: any Layer
     ) {
@@ -41,7 +43,8 @@ public struct Network: Sendable {
         @LayerBuilder layers: () -> [any Layer]
     ) {
         self.init(
-            inputShape: inputShape, task: task, loss: loss, regularizer: regularizer, layers: Sequential(layers()))
+            inputShape: inputShape, task: task, loss: loss, regularizer: regularizer,
+            layers: Sequential(layers()))
     }
 
     /// The graph for prediction on batches of `batchSize` samples.
@@ -74,7 +77,9 @@ public struct Network: Sendable {
     ///
     /// - Parameter usesDropout: off to make the gradient a function of input and weights alone.
     /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task, or the loss not the task.
-    public func trainingForward(batchSize: Int, usesDropout: Bool = true) throws(GraphError) -> TrainingForward {
+    public func trainingForward(batchSize: Int, usesDropout: Bool = true) throws(GraphError)
+        -> TrainingForward
+    {
         var context = BuildContext(mode: .training, regularizer: regularizer, usesDropout: usesDropout)
         let result = try applyLayers(batchSize: batchSize, in: &context)
         context.graph.pushScope("loss")
@@ -101,9 +106,11 @@ public struct Network: Sendable {
     }
 
     /// The layers applied to the input `input`, with a result that fits the task.
-    private func applyLayers(batchSize: Int, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    private func applyLayers(batchSize: Int, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         guard batchSize >= 1, batchSize <= BuildContext.largestHyperparameter else {
-            throw GraphError("the batch size is in 1 ... \(BuildContext.largestHyperparameter), not \(batchSize)")
+            throw GraphError(
+                "the batch size is in 1 ... \(BuildContext.largestHyperparameter), not \(batchSize)")
         }
         guard [1, 3].contains(inputShape.rank), inputShape.dimensions.allSatisfy({ $0 >= 1 }) else {
             throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(inputShape)")
@@ -115,7 +122,8 @@ public struct Network: Sendable {
         if shape.rank == 4, shape[2] == 1, shape[3] == 1 { result = try context.graph.flatten(result) }
         guard context.shape(of: result) == [batchSize, task.width] else {
             throw GraphError(
-                "\(task) needs the layers to give [N, \(task.width)], not \(shape); end them in Dense(units: \(task.width))")
+                "\(task) needs the layers to give [N, \(task.width)], not \(shape); end them in Dense(units: \(task.width))"
+            )
         }
         return result
     }
@@ -160,6 +168,7 @@ extension Network.Task {
 }
 
 extension Network.Task: CustomStringConvertible {
+    /// The description as a message shows it.
     public var description: String {
         switch self {
         case .classification(let classes): "classification into \(classes) classes"

@@ -1,6 +1,8 @@
 import FoveaGraph
 
-/// The zeros around an image over which a window slides. An integer literal is that number on every side.
+/// The zeros around an image over which a window slides.
+///
+/// An integer literal is that number on every side.
 public enum Padding: Hashable, Sendable, ExpressibleByIntegerLiteral {
     /// None: the window stays inside the image.
     case valid
@@ -10,6 +12,7 @@ public enum Padding: Hashable, Sendable, ExpressibleByIntegerLiteral {
     /// The given numbers of rows and columns.
     case explicit(Edges)
 
+    /// `count` rows and columns on every side.
     public init(integerLiteral count: Int) {
         self = .explicit(Edges(vertical: count, horizontal: count))
     }

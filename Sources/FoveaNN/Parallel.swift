@@ -24,13 +24,16 @@ public struct Parallel: Layer {
         self.branches = branches()
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         var outputs: [Graph.Value] = []
         for (position, branch) in branches.enumerated() {
             outputs.append(try context.apply(child: branch, at: position, to: input))
         }
         guard var result = outputs.first else {
-            throw GraphError(path: context.graph.path, "there are no branches to join; list at least one layer")
+            throw GraphError(
+                path: context.graph.path, "there are no branches to join; list at least one layer")
         }
         if outputs.count == 1 { return result }
         switch join {
@@ -41,7 +44,8 @@ public struct Parallel: Layer {
                 guard context.shape(of: output) == context.shape(of: result) else {
                     throw GraphError(
                         path: context.graph.path,
-                        "branches that are added must give one shape, not \(context.shape(of: result)) and \(context.shape(of: output))")
+                        "branches that are added must give one shape, not \(context.shape(of: result)) and \(context.shape(of: output))"
+                    )
                 }
                 result = try context.graph.add(result, output)
             }

@@ -1,6 +1,8 @@
 import FoveaGraph
 
-/// The largest element under a sliding window, for each channel apart. Padding never wins.
+/// The largest element under a sliding window, for each channel apart.
+///
+/// Padding never wins.
 ///
 /// - Input: `[N, C, H, W]`. Output: `[N, C, H', W']`, `H' = floor((H + p - k) / s) + 1`.
 /// - Throws `GraphError` where the output would be empty or a window could lie in the padding alone.
@@ -19,8 +21,11 @@ public struct MaxPool2D: Layer {
         self.padding = padding
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
-        let window = try context.window(size, stride: stride, padding: padding, over: input, for: "max pooling")
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
+        let window = try context.window(
+            size, stride: stride, padding: padding, over: input, for: "max pooling")
         return try context.graph.maxPool(input, window)
     }
 }
@@ -40,24 +45,33 @@ public struct AveragePool2D: Layer {
     public var countsPadding: Bool
 
     /// Windows of `size`, side by side unless there is a `stride`.
-    public init(_ size: Size2D, stride: Size2D? = nil, padding: Padding = .valid, countsPadding: Bool = true) {
+    public init(_ size: Size2D, stride: Size2D? = nil, padding: Padding = .valid, countsPadding: Bool = true)
+    {
         self.size = size
         self.stride = stride ?? size
         self.padding = padding
         self.countsPadding = countsPadding
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
-        let window = try context.window(size, stride: stride, padding: padding, over: input, for: "average pooling")
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
+        let window = try context.window(
+            size, stride: stride, padding: padding, over: input, for: "average pooling")
         return try context.graph.averagePool(input, window, countsPadding: countsPadding)
     }
 }
 
-/// The mean of each feature map: `[N, C, H, W]` to `[N, C, 1, 1]`. A ``Dense`` after it wants a ``Flatten`` between.
+/// The mean of each feature map: `[N, C, H, W]` to `[N, C, 1, 1]`.
+///
+/// A ``Dense`` after it wants a ``Flatten`` between.
 public struct GlobalAveragePool2D: Layer {
+    /// The layer, which has no hyper-parameters.
     public init() {}
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         try context.graph.globalAveragePool(input)
     }
 }

@@ -25,9 +25,12 @@ public struct Residual: Layer {
         self.shortcutName = shortcutName
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         let residual = try body.apply(to: input, in: &context)
-        let around = shortcut.layers.isEmpty ? input : try context.apply(shortcut, named: shortcutName, to: input)
+        let around =
+            shortcut.layers.isEmpty ? input : try context.apply(shortcut, named: shortcutName, to: input)
         guard context.shape(of: residual) == context.shape(of: around) else {
             throw GraphError(
                 path: context.graph.path,

@@ -1,6 +1,8 @@
 import FoveaGraph
 
-/// Layers one after the other: `y = fₙ(… f₂(f₁(x)))`. Without layers it is the identity.
+/// Layers one after the other: `y = fₙ(… f₂(f₁(x)))`.
+///
+/// Without layers it is the identity.
 ///
 /// A child that is ``Layer/named(_:)`` adds its name to the path. Any other adds its position, counted from 0 over all
 /// children, as PyTorch's `nn.Sequential` does: the weight of the second child has the key `1.weight`. An `if` that adds
@@ -19,7 +21,9 @@ public struct Sequential: Layer {
         self.init(layers())
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         var value = input
         for (position, layer) in layers.enumerated() {
             value = try context.apply(child: layer, at: position, to: value)

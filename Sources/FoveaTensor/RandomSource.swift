@@ -105,7 +105,8 @@ public struct RandomStream: Sendable {
         return product.high
     }
 
-    private func block(_ index: UInt64) -> SIMD4<UInt32> {
+    /// The four 32-bit numbers of Philox4x32-10 for the counter (index, step, purpose), low words first.
+    package func block(_ index: UInt64) -> SIMD4<UInt32> {
         var counter = SIMD4(
             UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), step, purpose)
         var key = key

@@ -1,6 +1,6 @@
 import FoveaNN
 
-/// LeNet-5 (LeCun et al. 1998, "Gradient-based learning applied to document recognition", section II.B).
+/// LeNet-5, the network of LeCun 1998, "Gradient-based learning applied to document recognition", section II.B.
 ///
 /// Convolution 6@5x5, subsampling, convolution 16@5x5, subsampling, then 120, 84 and one unit for each class. Keys: `conv1`,
 /// `conv2`, `fc1`, `fc2`, `fc3`. Images of 28x28 are padded by 2 in the first convolution, which makes them the paper's
@@ -47,9 +47,12 @@ enum LeNet {
             layers: { layers(.asPublished, classes: $0) }),
         Zoo.Entry(
             card: ModelCard(
-                name: "lenet5_relu", source: "LeCun et al. 1998, with today's parts", input: [1, 28, 28], classes: 10,
+                name: "lenet5_relu", source: "LeCun et al. 1998, with today's parts", input: [1, 28, 28],
+                classes: 10,
                 preprocessing: nil, parameters: 61_706, macs: 416_520,
-                deviations: ["As lenet5, with ReLU in place of tanh, max in place of average pooling, He's initial weights."]),
+                deviations: [
+                    "As lenet5, with ReLU in place of tanh, max in place of average pooling, He's initial weights."
+                ]),
             layers: { layers(.relu, classes: $0) }),
     ]
 }

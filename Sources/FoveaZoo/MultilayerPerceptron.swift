@@ -18,7 +18,8 @@ enum MultilayerPerceptron {
     static let entries: [Zoo.Entry] = [
         Zoo.Entry(
             card: ModelCard(
-                name: "mlp", source: "the textbook network with two hidden layers", input: [1, 28, 28], classes: 10,
+                name: "mlp", source: "the textbook network with two hidden layers", input: [1, 28, 28],
+                classes: 10,
                 preprocessing: nil, parameters: 669_706, macs: 668_672, deviations: []),
             layers: { layers(classes: $0) })
     ]

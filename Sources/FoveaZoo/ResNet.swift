@@ -1,7 +1,7 @@
 import FoveaGraph
 import FoveaNN
 
-/// Residual networks (He et al. 2015, "Deep residual learning for image recognition", table 1), with torchvision's keys.
+/// Residual networks with torchvision's keys: He 2015, "Deep residual learning for image recognition", table 1.
 ///
 /// A stem, four stages of residual blocks, global average pooling and a dense layer. Keys: `conv1`, `bn1`,
 /// `layer1.0.conv1` …, `layer1.0.downsample.0` and `.1`, `fc`. Initial weights as in torchvision: He normal by the fan out
@@ -35,13 +35,15 @@ public struct ResNet: Layer {
     public var stem: Stem
     /// The number of classes.
     public var classes: Int
-    /// Whether the last normalization of each block starts with scale 0, so that blocks start as the identity (Goyal et al.
-    /// 2017, section 5.1). Off, as in torchvision.
+    /// Whether the last normalization of each block starts with scale 0, so that blocks start as the identity.
+    ///
+    /// Off, as in torchvision. Source: Goyal et al. 2017, "Accurate, large minibatch SGD", section 5.1.
     public var zeroInitializesResidual: Bool
 
     /// A residual network with `depths` blocks in its stages.
     public init(
-        block: Block, depths: [Int], widths: [Int] = [64, 128, 256, 512], stem: Stem = .large, classes: Int = 1000,
+        block: Block, depths: [Int], widths: [Int] = [64, 128, 256, 512], stem: Stem = .large,
+        classes: Int = 1000,
         zeroInitializesResidual: Bool = false
     ) {
         self.block = block
@@ -52,13 +54,16 @@ public struct ResNet: Layer {
         self.zeroInitializesResidual = zeroInitializesResidual
     }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         guard depths.count == widths.count, !widths.isEmpty, depths.allSatisfy({ $0 > 0 }),
             widths.allSatisfy({ 1...65_536 ~= $0 })
         else {
             throw GraphError(
                 path: context.graph.path,
-                "a residual network needs a positive depth and width for each stage, not \(depths) and \(widths)")
+                "a residual network needs a positive depth and width for each stage, not \(depths) and \(widths)"
+            )
         }
         return try layers.apply(to: input, in: &context)
     }
@@ -154,19 +159,25 @@ extension ResNet {
                 name: name, source: "He et al. 2015, table 1", input: [3, 224, 224], classes: 1000,
                 preprocessing: .imageNet, parameters: parameters, macs: macs,
                 deviations: block == .basic
-                    ? ["Shortcuts that change the shape are 1x1 convolutions with batch normalization (option B)."]
-                    : ["The stride is in the 3x3 convolution rather than in the first 1x1 (\"v1.5\", as torchvision)."]),
+                    ? [
+                        "Shortcuts that change the shape are 1x1 convolutions with batch normalization (option B)."
+                    ]
+                    : [
+                        "The stride is in the 3x3 convolution rather than in the first 1x1 (\"v1.5\", as torchvision)."
+                    ]),
             layers: { ResNet(block: block, depths: depths, classes: $0) })
     }
 
     private static func tiny(_ name: String, _ block: Block, parameters: Int, macs: Int) -> Zoo.Entry {
         Zoo.Entry(
             card: ModelCard(
-                name: name, source: "this project, for tests and quick tries", input: [3, 32, 32], classes: 10,
+                name: name, source: "this project, for tests and quick tries", input: [3, 32, 32],
+                classes: 10,
                 preprocessing: nil, parameters: parameters, macs: macs,
                 deviations: ["One block in each stage, 8 to 64 filters, no pooling in the stem."]),
             layers: {
-                ResNet(block: block, depths: [1, 1, 1, 1], widths: [8, 16, 32, 64], stem: .small, classes: $0)
+                ResNet(
+                    block: block, depths: [1, 1, 1, 1], widths: [8, 16, 32, 64], stem: .small, classes: $0)
             })
     }
 }

@@ -38,7 +38,9 @@ public enum Zoo {
     ) throws(ZooError) -> Network {
         let entry = try entry(named: name)
         let classes = classes ?? entry.card.classes
-        guard classes >= 1 else { throw ZooError(message: "the number of classes is positive, not \(classes)") }
+        guard classes >= 1 else {
+            throw ZooError(message: "the number of classes is positive, not \(classes)")
+        }
         return Network(
             inputShape: input ?? entry.card.input, task: .classification(classes: classes),
             layers: entry.layers(classes))
@@ -50,5 +52,6 @@ public struct ZooError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was received and what is there.
     public var message: String
 
+    /// The description as a message shows it.
     public var description: String { message }
 }

@@ -2,9 +2,9 @@ import FoveaCPU
 import FoveaTestSupport
 import Testing
 
-/// The CPU plan means by every operation what the reference means, in both layouts of activations.
+/// The CPU plan means by every operation what the reference means, in every layout of activations.
 @Suite struct ConformanceTests {
-    @Test(arguments: OperationFamily.allCases, [CPUBackend.ActivationLayout.channelsLast, .blocked])
+    @Test(arguments: OperationFamily.allCases, [CPUBackend.ActivationLayout.channelsLast, .blocked, .batchInnermost])
     func familyAgreesWithReference(_ family: OperationFamily, _ layout: CPUBackend.ActivationLayout) throws {
         let report = try ConformanceSuite.run(backend: CPUBackend(activationLayout: layout), family: family)
         #expect(report.failures.isEmpty, "\(report)\n\(report.failures.prefix(3).joined(separator: "\n"))")

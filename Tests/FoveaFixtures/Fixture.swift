@@ -2,15 +2,17 @@ import Foundation
 import FoveaTensor
 
 /// What PyTorch made of a tensor: its shape, its norm, and some of its numbers.
-public struct TensorRecord: Decodable, Sendable {
-    public let shape: [Int]
-    public let norm: Double
+package struct TensorRecord: Decodable, Sendable {
+    package let shape: [Int]
+    package let norm: Double
     /// Pairs of index in row-major order and number.
-    public let samples: [[Double]]
+    package let samples: [[Double]]
 
-    /// How far `tensor` is off: the larger of the relative error of the norm and the largest error of a sample over the
-    /// root mean square (or the sample itself, where that is larger). Infinite where the shape differs.
-    public func error(of tensor: Tensor) -> Double {
+    /// How far `tensor` is off; infinite where the shape differs.
+    ///
+    /// The larger of the relative error of the norm and the largest error of a sample over the root mean square (or over
+    /// the sample itself, where that is larger).
+    package func error(of tensor: Tensor) -> Double {
         guard tensor.shape.dimensions == shape else { return .infinity }
         let numbers = tensor.converted(to: .float64).scalars(as: Double.self)
         let actual = numbers.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -26,76 +28,79 @@ public struct TensorRecord: Decodable, Sendable {
 }
 
 /// A network in prediction and in one training step, as PyTorch computes it from formula weights and data.
-public struct ModelFixture: Decodable, Sendable {
-    public let formula: Int
+package struct ModelFixture: Decodable, Sendable {
+    package let formula: Int
     /// The name of the network in the zoo.
-    public let model: String
-    public let batch: Int
-    public let inputShape: [Int]
-    public let classes: Int
-    public let parameters: Int
+    package let model: String
+    package let batch: Int
+    package let inputShape: [Int]
+    package let classes: Int
+    package let parameters: Int
     /// The logits in prediction.
-    public let logits: TensorRecord
+    package let logits: TensorRecord
     /// The mean cross-entropy in training.
-    public let loss: Double
+    package let loss: Double
     /// The gradient of each parameter.
-    public let gradients: [String: TensorRecord]
+    package let gradients: [String: TensorRecord]
     /// Each running statistic after the step.
-    public let statistics: [String: TensorRecord]
+    package let statistics: [String: TensorRecord]
 }
 
 /// Ten steps of several optimizers on several networks.
-public struct TrainingFixture: Decodable, Sendable {
-    public struct Run: Decodable, Sendable {
-        public let model: String
+package struct TrainingFixture: Decodable, Sendable {
+    package struct Run: Decodable, Sendable {
+        package let model: String
         /// `momentum`, `nesterov` or `adam`.
-        public let optimizer: String
-        public let rate: Float
+        package let optimizer: String
+        package let rate: Float
         /// The loss before each step.
-        public let losses: [Double]
+        package let losses: [Double]
         /// The parameters after the last step.
-        public let weights: [String: TensorRecord]
+        package let weights: [String: TensorRecord]
     }
 
-    public let formula: Int
-    public let batch: Int
-    public let classes: Int
-    public let runs: [Run]
+    package let formula: Int
+    package let batch: Int
+    package let classes: Int
+    package let runs: [Run]
 }
 
 /// Layers one by one, with the squared error against a formula target as the loss.
-public struct LayersFixture: Decodable, Sendable {
-    public struct Case: Decodable, Sendable {
-        public let name: String
-        public let inputShape: [Int]
+package struct LayersFixture: Decodable, Sendable {
+    package struct Case: Decodable, Sendable {
+        package let name: String
+        package let inputShape: [Int]
         /// The flattened output in training.
-        public let output: TensorRecord
-        public let loss: Double
-        public let inputGradient: TensorRecord
-        public let gradients: [String: TensorRecord]
-        public let statistics: [String: TensorRecord]
+        package let output: TensorRecord
+        package let loss: Double
+        package let inputGradient: TensorRecord
+        package let gradients: [String: TensorRecord]
+        package let statistics: [String: TensorRecord]
         /// The flattened output in prediction, after the training step.
-        public let prediction: TensorRecord
+        package let prediction: TensorRecord
     }
 
-    public struct LossCase: Decodable, Sendable {
-        public let loss: Double
-        public let inputGradient: TensorRecord
+    package struct LossCase: Decodable, Sendable {
+        package let loss: Double
+        package let inputGradient: TensorRecord
     }
 
-    public let formula: Int
-    public let cases: [Case]
-    public let losses: [String: LossCase]
+    package let formula: Int
+    package let cases: [Case]
+    package let losses: [String: LossCase]
 }
 
 /// Where the fixtures lie, and how they are read.
-public enum Fixtures {
+package enum Fixtures {
     /// The folder of the fixtures, beside this file.
-    public static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    package static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("Fixtures")
 
     /// The fixture `name`, such as `resnet50`.
-    public static func read<Fixture: Decodable>(_ name: String, as type: Fixture.Type = Fixture.self) throws -> Fixture {
-        try JSONDecoder().decode(Fixture.self, from: Data(contentsOf: folder.appendingPathComponent("\(name).json")))
+    package static func read<Fixture: Decodable>(_ name: String, as type: Fixture.Type = Fixture.self) throws
+        -> Fixture
+    {
+        try JSONDecoder().decode(
+            Fixture.self, from: Data(contentsOf: folder.appendingPathComponent("\(name).json")))
     }
 }

@@ -5,9 +5,9 @@ import FoveaTensor
 ///
 /// A number is a hash of the key (FNV-1a, 64 bits) and the index (the finalizer of SplitMix64), of which the upper 23 bits
 /// `b` give `v = (2 b + 1 - 2²³) / 2²³`, exact in `Float` and in (-1, 1). Every further step is one rounding.
-public enum Formula {
+package enum Formula {
     /// The version that a fixture must name.
-    public static let version = 1
+    package static let version = 1
 
     /// 64 bits for `key` at `index`.
     static func hash(_ key: UInt64, _ index: Int) -> UInt64 {
@@ -22,7 +22,7 @@ public enum Formula {
     }
 
     /// Numbers in (-1, 1), one for each index below `count`.
-    public static func values(_ key: String, count: Int) -> [Float] {
+    package static func values(_ key: String, count: Int) -> [Float] {
         let key = hash(of: key)
         return (0..<count).map { index in
             let b = Int(hash(key, index) >> 41)
@@ -34,7 +34,7 @@ public enum Formula {
     ///
     /// Weights of convolutions and dense layers have variance 2 / fan in; scales of normalization lie in 0.75 ... 1.25,
     /// running variances in 1 ... 3, and all else in -0.1 ... 0.1.
-    public static func parameter(_ key: String, shape: Shape) -> Tensor {
+    package static func parameter(_ key: String, shape: Shape) -> Tensor {
         var numbers = values(key, count: shape.count)
         let name = key.split(separator: ".").last ?? ""
         if name == "weight", shape.rank >= 2 {
@@ -52,12 +52,12 @@ public enum Formula {
     }
 
     /// Inputs or targets of about unit variance.
-    public static func data(_ shape: Shape, key: String = "input") -> Tensor {
+    package static func data(_ shape: Shape, key: String = "input") -> Tensor {
         Tensor(values(key, count: shape.count).map { $0 * 1.75 }, shape: shape)
     }
 
     /// Class numbers below `classes`.
-    public static func labels(_ count: Int, classes: Int, key: String = "labels") -> Tensor {
+    package static func labels(_ count: Int, classes: Int, key: String = "labels") -> Tensor {
         let key = hash(of: key)
         return Tensor((0..<count).map { Int32(hash(key, $0) >> 33 % UInt64(classes)) }, shape: [count])
     }
@@ -65,7 +65,7 @@ public enum Formula {
 
 extension Plan {
     /// Sets every parameter and statistic to the formula; slots of an optimizer stay as they are.
-    public func fillByFormula() {
+    package func fillByFormula() {
         for (position, variable) in graph.variables.enumerated() where variable.role != .slot {
             setVariable(position, to: Formula.parameter(variable.key, shape: variable.type.shape))
         }

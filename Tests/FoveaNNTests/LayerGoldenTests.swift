@@ -44,14 +44,17 @@ struct LayerGoldenTests {
         let batch = expected.inputShape[0]
         let outputs = expected.output.shape[1]
         let network = Network(
-            inputShape: Shape(Array(expected.inputShape.dropFirst())), task: .regression(outputs: outputs), layers: layers)
+            inputShape: Shape(Array(expected.inputShape.dropFirst())), task: .regression(outputs: outputs),
+            layers: layers)
 
         var forward = try network.trainingForward(batchSize: batch)
         let input = try #require(forward.graph.inputs.first { $0.name == "input" }).value
         let keys = forward.graph.variables(.parameter).map(\.key)
         #expect(keys.sorted() == expected.gradients.keys.sorted())
         let sources = [input] + keys.compactMap { forward.graph.value(ofVariable: $0) }
-        for (key, gradient) in zip(["input"] + keys, try forward.graph.gradients(of: forward.objective, withRespectTo: sources)) {
+        for (key, gradient) in zip(
+            ["input"] + keys, try forward.graph.gradients(of: forward.objective, withRespectTo: sources))
+        {
             try forward.graph.output("gradient \(key)", gradient)
         }
         try forward.graph.verify()
@@ -74,7 +77,8 @@ struct LayerGoldenTests {
             try check(plan.variable(position), record, variable.key)
         }
 
-        let prediction = try ReferenceBackend(precision: .double).compile(network.predictionGraph(batchSize: batch))
+        let prediction = try ReferenceBackend(precision: .double).compile(
+            network.predictionGraph(batchSize: batch))
         for (position, variable) in plan.graph.variables.enumerated() {
             #expect(prediction.graph.variables[position].key == variable.key)
             prediction.setVariable(position, to: plan.variable(position))

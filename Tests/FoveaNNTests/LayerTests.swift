@@ -13,7 +13,8 @@ struct LayerTests {
         let input = try context.graph.input("input", TensorType(shape))
         let output = try context.apply(layer, to: input)
         return (
-            context.graph.variables.map(\.key), context.graph.variables.map(\.type.shape), context.shape(of: output),
+            context.graph.variables.map(\.key), context.graph.variables.map(\.type.shape),
+            context.shape(of: output),
             context.graph
         )
     }
@@ -31,7 +32,8 @@ struct LayerTests {
             Dense(units: 2)
         }
         let result = try build(layer, on: [2, 7])
-        #expect(result.keys == ["0", "hidden", "tail.0", "tail", "4"].flatMap { ["\($0).weight", "\($0).bias"] })
+        #expect(
+            result.keys == ["0", "hidden", "tail.0", "tail", "4"].flatMap { ["\($0).weight", "\($0).bias"] })
         #expect(result.graph.nodes.map(\.path) == ["0", "1", "hidden", "tail.0", "tail", "4"])
     }
 
@@ -88,7 +90,8 @@ struct LayerTests {
         #expect(result.shapes == [[6, 2, 3, 5], [6]])
         #expect(result.output == [2, 6, 5, 5])
 
-        result = try build(DepthwiseConv2D(kernelSize: 3, multiplier: 2, padding: .same, usesBias: false), on: [1, 3, 5, 5])
+        result = try build(
+            DepthwiseConv2D(kernelSize: 3, multiplier: 2, padding: .same, usesBias: false), on: [1, 3, 5, 5])
         #expect(result.keys == ["weight"])
         #expect(result.shapes == [[6, 1, 3, 3]])
         #expect(result.output == [1, 6, 5, 5])
@@ -99,7 +102,8 @@ struct LayerTests {
         #expect(result.graph.assignments.count == 2)
         #expect(try build(BatchNorm(), on: [2, 3, 4, 4], mode: .prediction).graph.assignments.isEmpty)
 
-        #expect(try build(MaxPool2D(3, stride: 2, padding: 1), on: [1, 2, 112, 112]).output == [1, 2, 56, 56])
+        #expect(
+            try build(MaxPool2D(3, stride: 2, padding: 1), on: [1, 2, 112, 112]).output == [1, 2, 56, 56])
         #expect(try build(AveragePool2D(2), on: [1, 2, 7, 7]).output == [1, 2, 3, 3])
         #expect(try build(GlobalAveragePool2D(), on: [1, 2, 7, 5]).output == [1, 2, 1, 1])
         #expect(try build(Flatten(), on: [3, 2, 7, 5]).output == [3, 70])
@@ -112,11 +116,14 @@ struct LayerTests {
             for kernel in 1...5 {
                 for stride in 1...4 {
                     let layer = Conv2D(
-                        filters: 1, kernelSize: Size2D(kernel), stride: Size2D(stride), padding: .same, dilation: 2)
+                        filters: 1, kernelSize: Size2D(kernel), stride: Size2D(stride), padding: .same,
+                        dilation: 2)
                     let result = try build(layer, on: [1, 1, extent, extent])
                     let expected = (extent + stride - 1) / stride
                     #expect(result.output == [1, 1, expected, expected])
-                    guard case .convolution(let convolution) = result.graph.nodes[0].operation else { continue }
+                    guard case .convolution(let convolution) = result.graph.nodes[0].operation else {
+                        continue
+                    }
                     let edges = convolution.padding
                     #expect((0...1).contains(edges.bottom - edges.top))
                     #expect((0...1).contains(edges.right - edges.left))
@@ -133,7 +140,10 @@ struct LayerTests {
         }
         let training = try network.trainingForward(batchSize: 3).graph
         #expect(training.inputs.map(\.name).sorted() == ["input", "seed", "step", "target"])
-        #expect(try network.trainingForward(batchSize: 3, usesDropout: false).graph.inputs.map(\.name) == ["input", "target"])
+        #expect(
+            try network.trainingForward(batchSize: 3, usesDropout: false).graph.inputs.map(\.name) == [
+                "input", "target",
+            ])
         #expect(try network.predictionGraph(batchSize: 3).inputs.map(\.name) == ["input"])
         for rate: Float in [-0.1, 1, .nan] {
             #expect(throws: GraphError.self) { try build(Dropout(rate), on: [2, 2]) }
@@ -168,9 +178,19 @@ struct LayerTests {
         result = try build(parallel, on: [1, 3, 5, 5])
         #expect(result.keys == ["0.weight", "0.bias", "pool.1.weight", "pool.1.bias"])
         #expect(result.output == [1, 10, 5, 5])
-        #expect(try build(Parallel(.add) { ReLU(); Tanh(); Sigmoid() }, on: [1, 3, 5, 5]).output == [1, 3, 5, 5])
+        #expect(
+            try build(
+                Parallel(.add) {
+                    ReLU(); Tanh(); Sigmoid()
+                }, on: [1, 3, 5, 5]
+            ).output == [1, 3, 5, 5])
         #expect(throws: GraphError.self) { try build(Parallel(.add) {}, on: [1, 3]) }
-        #expect(throws: GraphError.self) { try build(Parallel(.add) { ReLU(); Dense(units: 1) }, on: [1, 3]) }
+        #expect(throws: GraphError.self) {
+            try build(
+                Parallel(.add) {
+                    ReLU(); Dense(units: 1)
+                }, on: [1, 3])
+        }
     }
 
     @Test("draw weights with the stated variance")
@@ -187,7 +207,8 @@ struct LayerTests {
             let variable = try build(layer, on: [1, 8, 3, 3]).graph.variables[0]
             // Drawn over a larger shape, so that the sample variance is close.
             let stream = RandomSource(seed: 3).stream(.initialization(0))
-            let numbers = variable.initial.tensor(shape: [40_000], stream: stream).scalars(as: Float.self).map(Double.init)
+            let numbers = variable.initial.tensor(shape: [40_000], stream: stream).scalars(as: Float.self)
+                .map(Double.init)
             let mean = numbers.reduce(0, +) / 40_000
             let sample = numbers.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / 40_000
             #expect(abs(sample - variance) <= 0.03 * variance)
@@ -230,7 +251,10 @@ struct LayerTests {
         (Conv2D(filters: .max, kernelSize: 1), [1, 4, 4, 4], "the number of filters must be in 1"),
         (Conv2D(filters: 1, kernelSize: Size2D(.max, 1)), [1, 4, 4, 4], "the kernel size must be"),
         (Conv2D(filters: 1, kernelSize: 1, padding: -1), [1, 4, 4, 4], "the padding must be in 0"),
-        (Conv2D(filters: 1 << 24, kernelSize: Size2D(1 << 24)), [1, 4, 4, 4], "more than 2147483647 elements"),
+        (
+            Conv2D(filters: 1 << 24, kernelSize: Size2D(1 << 24)), [1, 4, 4, 4],
+            "more than 2147483647 elements"
+        ),
         (MaxPool2D(2, stride: 0), [1, 4, 4, 4], "the stride must be"),
         (MaxPool2D(2, padding: 2), [1, 4, 4, 4], "padding alone"),
         (BatchNorm(), [1, 4, 1, 1], "more than one value"),
@@ -241,7 +265,8 @@ struct LayerTests {
     @Test("that do not fit are named with what to do")
     func misfits() throws {
         for (layer, shape, message) in Self.misfits {
-            let error = try #require(#expect(throws: GraphError.self) { try build(layer.named("here"), on: shape) })
+            let error = try #require(
+                #expect(throws: GraphError.self) { try build(layer.named("here"), on: shape) })
             #expect(error.path == "here")
             #expect(error.message.contains(message), "\(error.message)")
         }
@@ -252,14 +277,19 @@ struct LayerTests {
         let layers = Dense(units: 3)
         let wrong = Network(inputShape: [4], task: .classification(classes: 5), layers: layers)
         let error = try #require(#expect(throws: GraphError.self) { try wrong.predictionGraph(batchSize: 1) })
-        #expect(error.message == "classification into 5 classes needs the layers to give [N, 5], not [1, 3]; end them in Dense(units: 5)")
-        let loss = Network(inputShape: [4], task: .regression(outputs: 3), loss: .softmaxCrossEntropy, layers: layers)
+        #expect(
+            error.message
+                == "classification into 5 classes needs the layers to give [N, 5], not [1, 3]; end them in Dense(units: 5)"
+        )
+        let loss = Network(
+            inputShape: [4], task: .regression(outputs: 3), loss: .softmaxCrossEntropy, layers: layers)
         #expect(throws: GraphError.self) { try loss.trainingForward(batchSize: 1) }
         let right = Network(inputShape: [4], task: .regression(outputs: 3), layers: layers)
         #expect(try right.predictionGraph(batchSize: 1).outputs.map(\.name) == ["prediction"])
         for (shape, batch) in [([4, 4] as Shape, 1), ([0], 1), ([4], 0), ([4], .max), ([1 << 40], 1)] {
             #expect(throws: GraphError.self) {
-                try Network(inputShape: shape, task: .regression(outputs: 3), layers: layers).predictionGraph(batchSize: batch)
+                try Network(inputShape: shape, task: .regression(outputs: 3), layers: layers).predictionGraph(
+                    batchSize: batch)
             }
         }
     }

@@ -1,8 +1,7 @@
 import FoveaGraph
+import FoveaNN
 import FoveaTensor
 import Testing
-
-import FoveaNN
 
 @Suite("The notation")
 struct NotationTests {
@@ -15,11 +14,16 @@ struct NotationTests {
             ("conv 8 k3 p0", "conv 8 k3"),
             ("conv 8 k3 p0x3 d2 g4", "conv 8 k3 p0x3 d2 g4"),
             ("maxpool 2 s2 - avgpool 3 s2 p1 - gap", "maxpool 2 - avgpool 3 s2 p1 - gap"),
-            ("[conv 32 k3 - relu - maxpool 2] x 2 - [fc 128 - relu] x1 - fc 10 - softmax",
-             "[conv 32 k3 - relu - maxpool 2] x 2 - [fc 128 - relu] x 1 - fc 10 - softmax"),
+            (
+                "[conv 32 k3 - relu - maxpool 2] x 2 - [fc 128 - relu] x1 - fc 10 - softmax",
+                "[conv 32 k3 - relu - maxpool 2] x 2 - [fc 128 - relu] x 1 - fc 10 - softmax"
+            ),
             ("[[fc 3] x 2 - relu] x 0 - fc 2", "[[fc 3] x 2 - relu] x 0 - fc 2"),
             ("[fc 3]", "[fc 3] x 1"),
-            ("dropout 0.50 - dropout .25 - dropout 0 - dropout 0.00001", "dropout 0.5 - dropout 0.25 - dropout 0 - dropout 0.00001"),
+            (
+                "dropout 0.50 - dropout .25 - dropout 0 - dropout 0.00001",
+                "dropout 0.5 - dropout 0.25 - dropout 0 - dropout 0.00001"
+            ),
         ])
     func canonical(text: String, canonical: String) throws {
         let notation = try Notation(text)
@@ -29,7 +33,8 @@ struct NotationTests {
 
     @Test("gives the layers it says, with names, sizes and implied flattening")
     func layers() throws {
-        let notation = try Notation("[conv 4 k3 - bn - relu - maxpool 2] x 2 - conv 6 k1 - tanh - [fc 8 - relu] x 1 - fc 5")
+        let notation = try Notation(
+            "[conv 4 k3 - bn - relu - maxpool 2] x 2 - conv 6 k1 - tanh - [fc 8 - relu] x 1 - fc 5")
         let network = try Network(notation, inputShape: [1, 28, 28], task: .classification(classes: 5))
         let graph = try network.predictionGraph(batchSize: 3)
         #expect(
@@ -44,7 +49,10 @@ struct NotationTests {
         }
         // He where a ReLU follows, Glorot (uniform) elsewhere.
         #expect(deviations[0] == Float((2.0 / 9).squareRoot()))
-        #expect(graph.variables.first { $0.key == "conv3.weight" }.map { if case .uniform = $0.initial { true } else { false } } == true)
+        #expect(
+            graph.variables.first { $0.key == "conv3.weight" }.map {
+                if case .uniform = $0.initial { true } else { false }
+            } == true)
     }
 
     @Test("means the same network as the zoo's mlp on images and on vectors")
@@ -54,7 +62,9 @@ struct NotationTests {
             let graph = try Network(notation, inputShape: shape, task: .classification(classes: 10))
                 .predictionGraph(batchSize: 2)
             #expect(graph.variables(.parameter).map(\.type.shape.count).reduce(0, +) == 669_706)
-            #expect(graph.variables.map(\.key) == ["fc1", "fc2", "fc3"].flatMap { ["\($0).weight", "\($0).bias"] })
+            #expect(
+                graph.variables.map(\.key)
+                    == ["fc1", "fc2", "fc3"].flatMap { ["\($0).weight", "\($0).bias"] })
         }
     }
 
@@ -62,9 +72,12 @@ struct NotationTests {
     func placeholders() throws {
         let text = "[conv {filters} k{kernel} - {act}] x {depth} - fc {filters}"
         #expect(Notation.placeholders(in: text) == ["filters", "kernel", "act", "depth"])
-        let notation = try Notation(text, values: ["filters": "16", "kernel": "3", "act": "tanh", "depth": "2"])
+        let notation = try Notation(
+            text, values: ["filters": "16", "kernel": "3", "act": "tanh", "depth": "2"])
         #expect(notation.description == "[conv 16 k3 - tanh] x 2 - fc 16")
-        let error = #expect(throws: NotationError.self) { try Notation(text, values: ["filters": "16", "kernel": "3"]) }
+        let error = #expect(throws: NotationError.self) {
+            try Notation(text, values: ["filters": "16", "kernel": "3"])
+        }
         #expect(error?.message == "there is no value for the placeholder '{act}'")
         #expect(error?.column == 29)
         for bad in ["", "1 - fc 2", "[", String(repeating: "1", count: 33), "ä"] {
@@ -118,7 +131,9 @@ struct NotationTests {
                   fc 8 - rleu
                          ^
                 """)
-        let long = String(repeating: "relu - ", count: 100) + "rleu - " + String(repeating: "relu - ", count: 100) + "bn"
+        let long =
+            String(repeating: "relu - ", count: 100) + "rleu - " + String(repeating: "relu - ", count: 100)
+            + "bn"
         let error = try #require(#expect(throws: NotationError.self) { try Notation(long) })
         #expect(error.column == 701)
         #expect(error.excerpt.count == 80)
@@ -128,10 +143,15 @@ struct NotationTests {
     @Test("refuses what the task does not have")
     func lastActivation() throws {
         let softmax = try Notation("fc 4 - softmax")
-        _ = try Network(softmax, inputShape: [3], task: .classification(classes: 4)).predictionGraph(batchSize: 1)
-        #expect(throws: GraphError.self) { try Network(softmax, inputShape: [3], task: .regression(outputs: 4)) }
+        _ = try Network(softmax, inputShape: [3], task: .classification(classes: 4)).predictionGraph(
+            batchSize: 1)
+        #expect(throws: GraphError.self) {
+            try Network(softmax, inputShape: [3], task: .regression(outputs: 4))
+        }
         let relu = try Notation("fc 4 - relu")
-        #expect(throws: GraphError.self) { try Network(relu, inputShape: [3], task: .classification(classes: 4)) }
+        #expect(throws: GraphError.self) {
+            try Network(relu, inputShape: [3], task: .classification(classes: 4))
+        }
     }
 
     @Test("survives any text: 5,000 mutations are read or refused, and what is read reads back")
@@ -166,8 +186,10 @@ struct NotationTests {
                 let notation = try Notation(string, values: ["filters": "8"])
                 read += 1
                 #expect(try Notation(notation.description) == notation)
-                let graph = try? Network(notation, inputShape: [3, 64, 64], task: .classification(classes: 10))
-                    .trainingForward(batchSize: 2)
+                let graph = try? Network(
+                    notation, inputShape: [3, 64, 64], task: .classification(classes: 10)
+                )
+                .trainingForward(batchSize: 2)
                 if graph != nil { built += 1 }
             } catch {
                 #expect((1...Array(string).count + 1).contains(error.column))
@@ -178,14 +200,17 @@ struct NotationTests {
         #expect(built > 50)
     }
 
-    @Test("refuses hostile sizes with an error rather than an overflow", arguments: [
-        "[conv 1000000 k1000 p1000] x 9 - fc 10",
-        "[fc 1000000] x 3 - fc 10",
-        "[[conv 1000000 k1 g1000000 - bn] x 999] - gap - fc 10",
-        "conv 3 k1000x1 p1000 - fc 10",
-    ])
+    @Test(
+        "refuses hostile sizes with an error rather than an overflow",
+        arguments: [
+            "[conv 1000000 k1000 p1000] x 9 - fc 10",
+            "[fc 1000000] x 3 - fc 10",
+            "[[conv 1000000 k1 g1000000 - bn] x 999] - gap - fc 10",
+            "conv 3 k1000x1 p1000 - fc 10",
+        ])
     func hostile(text: String) throws {
-        let network = try Network(try Notation(text), inputShape: [3, 64, 64], task: .classification(classes: 10))
+        let network = try Network(
+            try Notation(text), inputShape: [3, 64, 64], task: .classification(classes: 10))
         #expect(throws: GraphError.self) { try network.predictionGraph(batchSize: 1 << 20) }
     }
 }

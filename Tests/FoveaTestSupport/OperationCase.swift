@@ -7,6 +7,11 @@ package struct OperationCase: Sendable, CustomStringConvertible {
     package struct Gradient: Sendable {
         package let source: Graph.Origin
         package let output: Int
+
+        package init(source: Graph.Origin, output: Int) {
+            self.source = source
+            self.output = output
+        }
     }
 
     /// How large the extents may be.

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Activations.h"
+#include "BatchInnermost.h"
+
 // Threads
 
 /// Makes oneDNN and the kernels run on `count` threads of the OpenMP runtime that oneDNN brought, and sets these to

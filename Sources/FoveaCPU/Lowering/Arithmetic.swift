@@ -29,11 +29,11 @@ extension Compiler {
         if shapes[0] == shapes[1], readers[right.index].last == position, readers[left.index].last != position {
             swap(&left, &right)
         }
-        let a = try form(of: left)
+        let a = try oneDNNForm(of: left)
         guard a.layout.dimensions == resultShape.dimensions || shapes[0] == shapes[1] else {
             return try lowerStridedBinary(operation, node)
         }
-        let b = shapes[0] == shapes[1] ? try form(of: right, in: a.layout) : try form(of: right)
+        let b = shapes[0] == shapes[1] ? try form(of: right, in: a.layout) : try oneDNNForm(of: right)
         guard b.layout.dimensions.count == a.layout.dimensions.count else {
             return try lowerStridedBinary(operation, node)
         }

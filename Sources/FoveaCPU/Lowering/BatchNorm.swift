@@ -7,7 +7,7 @@ extension Compiler {
     mutating func lowerBatchNorm(
         _ batchNorm: Operation.BatchNorm, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try oneDNNForm(of: node.inputs[0])
         let scale = try plainForm(of: node.inputs[1])
         let shift = try plainForm(of: node.inputs[2])
         let activation = fusion.chains[position]?.activation
@@ -61,7 +61,7 @@ extension Compiler {
     mutating func lowerBatchNormGradient(
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try oneDNNForm(of: node.inputs[0])
         let scale = try plainForm(of: node.inputs[1])
         let mean = try plainForm(of: node.inputs[2])
         let variance = try plainForm(of: node.inputs[3])
@@ -103,7 +103,7 @@ extension Compiler {
     mutating func lowerBatchNormInference(
         _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node
     ) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try oneDNNForm(of: node.inputs[0])
         let descriptor = try batchNormForward(
             x.layout, epsilon: batchNorm.epsilon,
             flags: scaleAndShift | dnnl_use_global_stats.rawValue, kind: dnnl_forward_inference)

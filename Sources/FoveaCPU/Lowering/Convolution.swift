@@ -52,22 +52,24 @@ extension Compiler {
             result = graph.nodes[activation].outputs[0]
         }
 
+        if residual == nil,
+            runsBatchInnermost(convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]))
+        {
+            let (weight, bias) = try parameters(
+                of: node, batchNorm: chain.batchNorm, weights: .plain(graph.shape(of: node.inputs[1]).dimensions))
+            let y = try lowerBatchInnermostConvolution(
+                convolution, node, weight: weight, bias: bias, activation: post.activation, name: name)
+            return define(result, as: y)
+        }
+
         let hasBias = node.inputs.count == 3 || chain.batchNorm != nil
         let descriptor = try convolutionForward(
             convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]),
             y: graph.shape(of: node.outputs[0]), hasBias: hasBias, postOperations: post,
             destination: residual?.layout)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
-        let weight: Form
-        let bias: Form?
-        if let batchNorm = chain.batchNorm {
-            let folded = try foldBatchNorm(
-                graph.nodes[batchNorm], into: node, weights: descriptor.layout(DNNL_ARG_WEIGHTS))
-            (weight, bias) = (folded.weight, folded.bias)
-        } else {
-            weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
-            bias = node.inputs.count == 3 ? try plainForm(of: node.inputs[2]) : nil
-        }
+        let (weight, bias) = try parameters(
+            of: node, batchNorm: chain.batchNorm, weights: descriptor.layout(DNNL_ARG_WEIGHTS))
         var y = makeForm(descriptor.layout(DNNL_ARG_DST))
         var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_WEIGHTS, weight)]
         if let bias { inputs.append((DNNL_ARG_BIAS, bias)) }
@@ -80,6 +82,9 @@ extension Compiler {
         _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
     ) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        if runsBatchInnermost(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
+            return try lowerBatchInnermostInputGradient(gradient, node)
+        }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
         let forward = try convolutionForward(
@@ -107,6 +112,9 @@ extension Compiler {
         _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
     ) throws(PlanError) {
         let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        if runsBatchInnermost(gradient.convolution, x: xShape, weight: gradient.weightShape) {
+            return try lowerBatchInnermostParameterGradient(gradient, node)
+        }
         let problem = ConvolutionProblem(
             gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
         let forward = try convolutionForward(
@@ -137,6 +145,15 @@ extension Compiler {
             writing: outputs)
     }
 
+    /// The weights in the given layout and the bias, with a batch normalization folded in if there is one.
+    private mutating func parameters(
+        of node: Graph.Node, batchNorm: Int?, weights: MemoryDescriptor
+    ) throws(PlanError) -> (weight: Form, bias: Form?) {
+        if let batchNorm { return try foldBatchNorm(graph.nodes[batchNorm], into: node, weights: weights) }
+        let weight = try form(of: node.inputs[1], in: weights)
+        return (weight, node.inputs.count == 3 ? try plainForm(of: node.inputs[2]) : nil)
+    }
+
     /// The forward primitive, made once for all that are alike. Its layouts decide those of the backward primitives.
     private mutating func convolutionForward(
         _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, hasBias: Bool,
@@ -149,7 +166,7 @@ extension Compiler {
         let problem = ConvolutionProblem(convolution, x: x, weight: weight, y: y, hasBias: hasBias)
         let layout = activationLayout
         func activations(_ dimensions: [Int]) -> MemoryDescriptor {
-            layout == .channelsLast ? .channelsLast(dimensions) : .any(dimensions)
+            layout == .blocked ? .any(dimensions) : .channelsLast(dimensions)
         }
         let engine = engine
         let descriptor = try PrimitiveDescriptor(
@@ -170,7 +187,7 @@ extension Compiler {
     /// The weights and bias of `convolution` with `batchNorm` folded in, computed once.
     private mutating func foldBatchNorm(
         _ batchNorm: Graph.Node, into convolution: Graph.Node, weights: MemoryDescriptor
-    ) throws(PlanError) -> (weight: Form, bias: Form) {
+    ) throws(PlanError) -> (weight: Form, bias: Form?) {
         guard case .batchNormInference(let operation) = batchNorm.operation else {
             throw PlanError("only a batch normalization with fixed statistics is folded")
         }

@@ -15,11 +15,10 @@ extension Compiler {
             result = graph.nodes[activation].outputs[0]
         }
         // Vectors flattened from images keep the layout of the image: the weights are packed to match.
-        let x = try form(of: node.inputs[0])
+        let x = try denseSource(node.inputs[0])
         denseSources[node.inputs[1]] = x.layout
         let descriptor = try denseForward(
-            source: x.layout, units: graph.shape(of: node.outputs[0])[1], hasBias: node.inputs.count == 3,
-            postOperations: post)
+            source: x.layout, weight: node.inputs[1], hasBias: node.inputs.count == 3, postOperations: post)
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
         var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_WEIGHTS, weight)]
         if node.inputs.count == 3 { inputs.append((DNNL_ARG_BIAS, try plainForm(of: node.inputs[2]))) }
@@ -31,7 +30,7 @@ extension Compiler {
     mutating func lowerDenseInputGradient(_ node: Graph.Node) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let source = denseSources[node.inputs[1]] ?? .plain([dyShape[0], weightShape[1]])
-        let forward = try denseForward(source: source, units: weightShape[0], hasBias: false)
+        let forward = try denseForward(source: source, weight: node.inputs[1], hasBias: false)
         let dy = try plainForm(of: node.inputs[0])
         let weights = forward.layout(DNNL_ARG_WEIGHTS)
         let engine = engine
@@ -50,11 +49,12 @@ extension Compiler {
     }
 
     mutating func lowerDenseParameterGradient(_ node: Graph.Node) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try denseSource(node.inputs[0])
         let dy = try plainForm(of: node.inputs[1])
         let units = graph.shape(of: node.inputs[1])[1]
         let hasBias = node.outputs.count == 2
-        let forward = try denseForward(source: x.layout, units: units, hasBias: hasBias)
+        let forward = try denseForward(
+            source: x.layout, weights: trainedWeights(units: units, source: x.layout), hasBias: hasBias)
         let engine = engine
         let descriptor = try packedOrFree(
             "a dense parameter gradient", weights: forward.layout(DNNL_ARG_WEIGHTS),
@@ -76,32 +76,54 @@ extension Compiler {
             writing: outputs)
     }
 
+    /// The vectors that a dense product reads: as they are, but not with the batch innermost.
+    private mutating func denseSource(_ value: Graph.Value) throws(PlanError) -> Form {
+        let present = try form(of: value)
+        return present.layout.isBatchInnermost ? try plainForm(of: value) : present
+    }
+
+    /// How weights that change in every step are stored: as rows where the source is plain, since packing them gains less
+    /// than unpacking their gradients costs; else in the layout that matches the source's.
+    private func trainedWeights(units: Int, source: MemoryDescriptor) -> MemoryDescriptor {
+        let dimensions = [units] + source.dimensions[1...]
+        return source.isPlain ? .plain(dimensions) : .any(dimensions)
+    }
+
     /// The forward primitive for a source in the given layout: vectors, or images whose flattening is left out.
     private func denseForward(
-        source: MemoryDescriptor, units: Int, hasBias: Bool, postOperations: PostOperations = .none
+        source: MemoryDescriptor, weight: Graph.Value, hasBias: Bool, postOperations: PostOperations = .none
+    ) throws(PlanError) -> PrimitiveDescriptor {
+        let units = graph.shape(of: weight)[0]
+        return try denseForward(
+            source: source,
+            weights: isAssigned(weight)
+                ? trainedWeights(units: units, source: source) : .any([units] + source.dimensions[1...]),
+            hasBias: hasBias, postOperations: postOperations)
+    }
+
+    private func denseForward(
+        source: MemoryDescriptor, weights: MemoryDescriptor, hasBias: Bool, postOperations: PostOperations = .none
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
+        let units = weights.dimensions[0]
         return try PrimitiveDescriptor(
             "a dense product", postOperations: postOperations,
-            layouts: [
-                source, .any([units] + source.dimensions[1...]), hasBias ? .plain([units]) : nil,
-                .plain([source.dimensions[0], units]),
-            ]
+            layouts: [source, weights, hasBias ? .plain([units]) : nil, .plain([source.dimensions[0], units])]
         ) { descriptor, m, _, attributes in
             dnnl_inner_product_forward_primitive_desc_create(
                 &descriptor, engine.handle, dnnl_forward_training, m[0], m[1], m[2], m[3], attributes)
         }
     }
 
-    /// A primitive on weights as the forward primitive packs them if it is the one that oneDNN takes when free to
-    /// choose, since packing large weights anew costs more than the product.
+    /// A primitive on weights as the forward primitive has them if they are rows or if it is the one that oneDNN takes when
+    /// free to choose, since packing large weights anew costs more than the product.
     private func packedOrFree(
         _ name: String, weights: MemoryDescriptor, others: [MemoryDescriptor?], hint: PrimitiveDescriptor,
         _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
         let free = try PrimitiveDescriptor(name, layouts: [.any(weights.dimensions)] + others, hint: hint, make)
         guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
-            packed.implementation == free.implementation
+            weights.isPlain && !packed.isReferenceLoop || packed.implementation == free.implementation
         else { return free }
         return packed
     }

@@ -4,10 +4,13 @@ import FoveaTensor
 
 extension Compiler {
     mutating func lowerPool(_ pool: Operation.Pool, _ node: Graph.Node, at position: Int) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
         let needsGradient = readers[node.outputs[0].index].contains {
             if case .poolGradient = graph.nodes[$0].operation { true } else { false }
         }
+        if runsBatchInnermost(pool, try form(of: node.inputs[0])) {
+            return try lowerBatchInnermostPool(pool, node, at: position, needsGradient: needsGradient)
+        }
+        let x = try oneDNNForm(of: node.inputs[0])
         let descriptor = try poolForward(
             pool, source: x.layout, destination: graph.shape(of: node.outputs[0]), forTraining: needsGradient)
         let y = makeForm(descriptor.layout(DNNL_ARG_DST))
@@ -23,7 +26,10 @@ extension Compiler {
 
     mutating func lowerPoolGradient(_ gradient: Operation.PoolGradient, _ node: Graph.Node) throws(PlanError) {
         let pool = gradient.pool
-        let x = try form(of: node.inputs[0])
+        if runsBatchInnermost(pool, try form(of: node.inputs[0])) {
+            return try lowerBatchInnermostPoolGradient(gradient, node)
+        }
+        let x = try oneDNNForm(of: node.inputs[0])
         let forward = try poolForward(
             pool, source: x.layout, destination: graph.shape(of: node.inputs[1]), forTraining: true)
         let dy = try form(of: node.inputs[2], in: forward.layout(DNNL_ARG_DST))
@@ -91,7 +97,7 @@ extension Operation.Pool {
         }
     }
 
-    fileprivate var shortName: String {
+    var shortName: String {
         switch reduction {
         case .maximum: "max"
         case .average: "average"

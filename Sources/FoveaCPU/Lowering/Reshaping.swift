@@ -27,7 +27,7 @@ extension Compiler {
         let shape = graph.shape(of: node.outputs[0])
         var parts: [Form] = []
         for input in node.inputs {
-            let present = try form(of: input)
+            let present = try oneDNNForm(of: input)
             // Parts of one layout are copied faster than parts of several.
             let isAligned = present.layout.dimensions.count == shape.rank
             parts.append(isAligned ? present : try plainForm(of: input))

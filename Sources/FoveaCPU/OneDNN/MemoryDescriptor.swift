@@ -49,6 +49,12 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         return MemoryDescriptor(dimensions, strides: [h * w * c, 1, w * c, c])
     }
 
+    /// Dense float32 images `[N, C, H, W]` with the samples of a batch side by side.
+    static func batchInnermost(_ dimensions: [Int]) -> MemoryDescriptor {
+        let (n, h, w) = (dimensions[0], dimensions[2], dimensions[3])
+        return MemoryDescriptor(dimensions, strides: [1, h * w * n, w * n, n])
+    }
+
     /// float32 elements in whatever order a primitive likes best.
     static func any(_ dimensions: [Int]) -> MemoryDescriptor {
         var handle: dnnl_memory_desc_t?
@@ -60,6 +66,12 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
 
     /// Whether the elements are in row-major order without gaps.
     var isPlain: Bool { self == .plain(dimensions) }
+
+    /// Whether this is an image with the samples of a batch side by side.
+    var isBatchInnermost: Bool { dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions) }
+
+    /// Whether there are no gaps: the bytes are those of the elements alone.
+    var isGapless: Bool { byteCount == dimensions.reduce(MemoryLayout<Float>.size, *) }
 
     static func == (left: MemoryDescriptor, right: MemoryDescriptor) -> Bool {
         left === right || dnnl_memory_desc_equal(left.handle, right.handle) != 0

@@ -126,13 +126,4 @@ extension ActivationFunction {
         case .sigmoid: dnnl_eltwise_logistic
         }
     }
-
-    /// The algorithm of the derivative from the function's value.
-    var gradientAlgorithm: dnnl_alg_kind_t {
-        switch self {
-        case .relu: dnnl_eltwise_relu_use_dst_for_bwd
-        case .tanh: dnnl_eltwise_tanh_use_dst_for_bwd
-        case .sigmoid: dnnl_eltwise_logistic_use_dst_for_bwd
-        }
-    }
 }

@@ -29,6 +29,7 @@ extension Operation {
             try expect(inputs, count: 1)
             let x = inputs[0].shape
             guard x.rank == 4 else { throw GraphError("pooling needs images [N, C, H, W], not \(x)") }
+            let size = try poolWindow.outputSize(over: Size2D(x[2], x[3]))
             let padding = poolWindow.padding
             guard max(padding.top, padding.bottom) < poolWindow.span.height,
                 max(padding.left, padding.right) < poolWindow.span.width
@@ -36,7 +37,6 @@ extension Operation {
                 throw GraphError(
                     "padding \(padding) is not smaller than the pooling window \(poolWindow.kernel): a window could lie in the padding alone")
             }
-            let size = try poolWindow.outputSize(over: Size2D(x[2], x[3]))
             guard poolWindow.hasTapInside(of: Size2D(x[2], x[3])) else {
                 throw GraphError(
                     "with dilation \(poolWindow.dilation) and padding \(padding) a pooling window over \(x) lies in the padding alone")

@@ -25,7 +25,8 @@ public struct Notation: Layer, Hashable {
     public init(_ text: String, values: [String: String] = [:]) throws(NotationError) {
         guard text.utf8.count <= NotationParser.maximumLength else {
             throw NotationError(
-                "the notation has \(text.utf8.count) bytes, more than the \(NotationParser.maximumLength) allowed", at: 1,
+                "the notation has \(text.utf8.count) bytes, more than the \(NotationParser.maximumLength) allowed",
+                at: 1,
                 in: Array(text.prefix(80)))
         }
         let characters = Array(text)
@@ -48,13 +49,17 @@ public struct Notation: Layer, Hashable {
     /// Whether the text ended in `softmax`.
     public var endsInSoftmax: Bool { parts.last == .softmax }
 
-    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value {
+    /// Adds the layer to the graph of `context`.
+    public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
+    {
         try Sequential(layers()).apply(to: input, in: &context)
     }
 }
 
 extension Notation: CustomStringConvertible {
-    /// The canonical text: one space between words, defaults left out. It reads as the same architecture.
+    /// The canonical text: one space between words, defaults left out.
+    ///
+    /// It reads as the same architecture.
     public var description: String { parts.text }
 }
 
@@ -64,15 +69,18 @@ extension Network {
     /// - Throws: `GraphError` where the notation ends in an activation that the task does not have: logits and
     ///   predictions come from the last layer as they are.
     public init(
-        _ notation: Notation, inputShape: Shape, task: Task, loss: Loss? = nil, regularizer: Regularizer? = nil
+        _ notation: Notation, inputShape: Shape, task: Task, loss: Loss? = nil,
+        regularizer: Regularizer? = nil
     ) throws(GraphError) {
         switch (task, notation.expanded.last) {
         case (.regression, .softmax):
             throw GraphError("softmax at the end of a regression; leave it out")
         case (.classification, .activation(let function)):
-            throw GraphError("\(function) after the last layer of a classification, whose loss takes logits; leave it out")
+            throw GraphError(
+                "\(function) after the last layer of a classification, whose loss takes logits; leave it out")
         default:
-            self.init(inputShape: inputShape, task: task, loss: loss, regularizer: regularizer, layers: notation)
+            self.init(
+                inputShape: inputShape, task: task, loss: loss, regularizer: regularizer, layers: notation)
         }
     }
 }

@@ -21,7 +21,7 @@ public struct NotationError: Error, Hashable, Sendable {
 }
 
 extension NotationError: CustomStringConvertible {
-    /// The message with the column, then the notation with a caret below the place:
+    /// The message with the column, then the notation with a caret below the place.
     ///
     ///     column 5: there is no layer 'rleu'; did you mean 'relu'?
     ///       fc 8 - rleu

@@ -22,8 +22,11 @@ extension Notation {
         var layers: [any Layer] = []
         for (position, part) in parts.enumerated() {
             let next = position + 1 < parts.count ? parts[position + 1] : nil
-            let initializer: Initializer = Self.leadsIntoReLU(parts, after: position) ? .he(.normal) : .glorot(.uniform)
-            guard let (kind, layer) = Self.layer(part, before: next, initializer: initializer) else { continue }
+            let initializer: Initializer =
+                Self.leadsIntoReLU(parts, after: position) ? .he(.normal) : .glorot(.uniform)
+            guard let (kind, layer) = Self.layer(part, before: next, initializer: initializer) else {
+                continue
+            }
             numbers[kind, default: 0] += 1
             let number = numbers[kind, default: 0]
             if case .dense = part { layers.append(Flatten().named("flatten\(number)")) }
@@ -39,7 +42,8 @@ extension Notation {
         case .convolution(let filters, let window, let groups):
             let layer = Conv2D(
                 filters: filters, kernelSize: window.kernel, stride: window.stride, padding: window.padding,
-                dilation: window.dilation, groups: groups, usesBias: next != .batchNorm, initializer: initializer)
+                dilation: window.dilation, groups: groups, usesBias: next != .batchNorm,
+                initializer: initializer)
             return ("conv", layer)
         case .maxPool(let window):
             return ("pool", MaxPool2D(window.kernel, stride: window.stride, padding: window.padding))

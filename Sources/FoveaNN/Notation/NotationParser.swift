@@ -47,7 +47,8 @@ struct NotationParser {
             switch current.kind {
             case .open: parts.append(try parseGroup(depth: depth))
             case .word(let word): parts.append(try parseLayer(word))
-            case .dash, .close, .end: throw error("expected a layer such as 'conv 32 k3', or a group '[ … ] x 2'")
+            case .dash, .close, .end:
+                throw error("expected a layer such as 'conv 32 k3', or a group '[ … ] x 2'")
             }
             switch current.kind {
             case .dash: position += 1
@@ -89,7 +90,8 @@ struct NotationParser {
         switch word {
         case "conv":
             var reader = ArgumentReader(parser: self, layer: name, arguments: arguments)
-            let filters = try reader.leading("the number of filters", example: "conv 32 k3", 1...Self.maximumUnits)
+            let filters = try reader.leading(
+                "the number of filters", example: "conv 32 k3", 1...Self.maximumUnits)
             let window = try reader.window(options: "kspdg", kernel: nil, example: "conv 32 k3")
             return .convolution(filters: filters, window: window, groups: reader.groups ?? 1)
         case "maxpool", "avgpool":
@@ -108,14 +110,16 @@ struct NotationParser {
         default:
             guard let part = Self.plainParts[word] else { throw unknownLayer(word, at: name) }
             if let argument = arguments.first {
-                throw error("'\(word)' takes no '\(argument.text)'; is a '-' missing before it?", at: argument.token)
+                throw error(
+                    "'\(word)' takes no '\(argument.text)'; is a '-' missing before it?", at: argument.token)
             }
             return part
         }
     }
 
     private static let plainParts: [String: NotationPart] = [
-        "bn": .batchNorm, "relu": .activation(.relu), "tanh": .activation(.tanh), "sigmoid": .activation(.sigmoid),
+        "bn": .batchNorm, "relu": .activation(.relu), "tanh": .activation(.tanh),
+        "sigmoid": .activation(.sigmoid),
         "gap": .globalAveragePool, "flatten": .flatten, "softmax": .softmax,
     ]
 
@@ -126,14 +130,18 @@ struct NotationParser {
 
     private func unknownLayer(_ word: String, at token: NotationToken) -> NotationError {
         if Self.laterParts.contains(String(word.prefix { !$0.isNumber })) {
-            return error("'\(word)' is not there yet; there are \(Self.words.joined(separator: ", "))", at: token)
+            return error(
+                "'\(word)' is not there yet; there are \(Self.words.joined(separator: ", "))", at: token)
         }
         let shown = String(word.prefix(40))
-        let nearest = Self.words.map { (word: $0, distance: shown.editDistance(to: $0)) }.min { $0.distance < $1.distance }
+        let nearest = Self.words.map { (word: $0, distance: shown.editDistance(to: $0)) }.min {
+            $0.distance < $1.distance
+        }
         if let nearest, nearest.distance <= 2 {
             return error("there is no layer '\(shown)'; did you mean '\(nearest.word)'?", at: token)
         }
-        return error("there is no layer '\(shown)'; there are \(Self.words.joined(separator: ", "))", at: token)
+        return error(
+            "there is no layer '\(shown)'; there are \(Self.words.joined(separator: ", "))", at: token)
     }
 
     private static let words = (["conv", "maxpool", "avgpool", "fc", "dropout"] + plainParts.keys).sorted()
@@ -155,7 +163,9 @@ struct NotationParser {
             let number = Int(word), range.contains(number)
         else {
             let shown = word.isEmpty ? "nothing" : "'\(word.prefix(20))'"
-            throw error("\(what) is a whole number in \(range.lowerBound) ... \(range.upperBound), not \(shown)", at: token)
+            throw error(
+                "\(what) is a whole number in \(range.lowerBound) ... \(range.upperBound), not \(shown)",
+                at: token)
         }
         return number
     }
@@ -164,12 +174,15 @@ struct NotationParser {
     fileprivate func size(
         _ word: String, _ range: ClosedRange<Int>, _ what: String, at token: NotationToken
     ) throws(NotationError) -> Size2D {
-        let sides = word.split(separator: "x", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let sides = word.split(separator: "x", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init)
         let height = try integer(sides[0], range, what, at: token)
         return Size2D(height, sides.count > 1 ? try integer(sides[1], range, what, at: token) : height)
     }
 
-    fileprivate func failure(_ message: String, at token: NotationToken) -> NotationError { error(message, at: token) }
+    fileprivate func failure(_ message: String, at token: NotationToken) -> NotationError {
+        error(message, at: token)
+    }
 }
 
 /// A word after the name of a layer.
@@ -230,7 +243,9 @@ private struct ArgumentReader {
     }
 
     /// The window that the rest of the arguments describes.
-    mutating func window(options: String, kernel: Size2D?, example: String) throws(NotationError) -> NotationWindow {
+    mutating func window(options: String, kernel: Size2D?, example: String) throws(NotationError)
+        -> NotationWindow
+    {
         let extents = 1...NotationParser.maximumExtent
         var kernel = kernel
         var (stride, dilation): (Size2D?, Size2D?) = (nil, nil)
@@ -259,7 +274,8 @@ private struct ArgumentReader {
                     let size = try parser.size(
                         value, 0...NotationParser.maximumExtent, "the padding", at: argument.token)
                     // One meaning, one value: so that text and parts correspond.
-                    padding = size == 0 ? .valid : .explicit(Edges(vertical: size.height, horizontal: size.width))
+                    padding =
+                        size == 0 ? .valid : .explicit(Edges(vertical: size.height, horizontal: size.width))
                 case "d":
                     isFirst = dilation == nil
                     dilation = try parser.size(value, extents, "the dilation", at: argument.token)
@@ -271,13 +287,17 @@ private struct ArgumentReader {
                 }
             }
             guard isFirst else {
-                throw parser.failure("'\(argument.text.prefix(20))' says again what was said before", at: argument.token)
+                throw parser.failure(
+                    "'\(argument.text.prefix(20))' says again what was said before", at: argument.token)
             }
         }
-        guard let kernel else { throw parser.failure("the kernel size is missing, as in '\(example)'", at: layer) }
+        guard let kernel else {
+            throw parser.failure("the kernel size is missing, as in '\(example)'", at: layer)
+        }
         let isPool = !options.contains("k")
         return NotationWindow(
-            kernel: kernel, stride: stride ?? (isPool ? kernel : 1), padding: padding ?? .valid, dilation: dilation ?? 1)
+            kernel: kernel, stride: stride ?? (isPool ? kernel : 1), padding: padding ?? .valid,
+            dilation: dilation ?? 1)
     }
 
     func finish() throws(NotationError) {
@@ -285,7 +305,9 @@ private struct ArgumentReader {
     }
 
     private func unexpected(_ argument: NotationArgument) -> NotationError {
-        parser.failure("'\(argument.text.prefix(20))' is unexpected here; is a '-' missing before it?", at: argument.token)
+        parser.failure(
+            "'\(argument.text.prefix(20))' is unexpected here; is a '-' missing before it?",
+            at: argument.token)
     }
 }
 

@@ -75,7 +75,9 @@ struct NotationScanner {
         guard let value = values[name] else {
             throw NotationError("there is no value for the placeholder '{\(name)}'", at: column, in: text)
         }
-        guard !value.isEmpty, value.utf8.count <= Self.maximumValueLength, value.allSatisfy(Self.isWordCharacter) else {
+        guard !value.isEmpty, value.utf8.count <= Self.maximumValueLength,
+            value.allSatisfy(Self.isWordCharacter)
+        else {
             throw NotationError(
                 "the value of '{\(name)}' must be one number or word of at most \(Self.maximumValueLength) letters and digits",
                 at: column, in: text)
@@ -88,7 +90,8 @@ struct NotationScanner {
     }
 
     private static func visible(_ character: Character) -> String {
-        character.unicodeScalars.count <= 4 && !character.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        character.unicodeScalars.count <= 4
+            && !character.unicodeScalars.contains { $0.properties.generalCategory == .control }
             ? String(character) : "a character"
     }
 }

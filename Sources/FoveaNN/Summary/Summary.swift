@@ -29,10 +29,13 @@ public struct Summary: Hashable, Sendable, Encodable {
 
     /// A window; each pair is height, then width.
     public struct WindowSummary: Hashable, Sendable, Encodable {
+        /// The taps.
         public var kernel: [Int]
+        /// The distance between neighbouring places.
         public var stride: [Int]
         /// Top, left, bottom, right.
         public var padding: [Int]
+        /// The distance between neighbouring taps.
         public var dilation: [Int]
     }
 
@@ -86,9 +89,13 @@ public struct Summary: Hashable, Sendable, Encodable {
                     receptiveField = layer.receptiveField
                 }
             }
-            if case .reshape = node.operation {} else { layer.activationBytes = graph.type(of: output).byteCount }
+            if case .reshape = node.operation {
+            } else {
+                layer.activationBytes = graph.type(of: output).byteCount
+            }
             for value in node.inputs {
-                guard case .variable(let position) = graph.origin(of: value), counted.insert(value).inserted else { continue }
+                guard case .variable(let position) = graph.origin(of: value), counted.insert(value).inserted
+                else { continue }
                 switch graph.variables[position].role {
                 case .parameter: layer.parameters += graph.variables[position].type.shape.count
                 case .statistic: layer.statistics += graph.variables[position].type.shape.count

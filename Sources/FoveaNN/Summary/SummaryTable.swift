@@ -39,14 +39,19 @@ extension Summary {
             layer.outputShape.map(String.init).joined(separator: "x"),
             layer.window.map { pair($0.kernel) } ?? "", layer.window.map { pair($0.stride) } ?? "",
             layer.window.map { padding($0.padding) } ?? "", layer.receptiveField.map { pair($0.size) } ?? "",
-            layer.receptiveField.map { pair($0.jump) } ?? "", layer.parameters == 0 ? "" : grouped(layer.parameters),
+            layer.receptiveField.map { pair($0.jump) } ?? "",
+            layer.parameters == 0 ? "" : grouped(layer.parameters),
             layer.macs == 0 ? "" : grouped(layer.macs), grouped(layer.activationBytes),
         ]
     }
 
     private var totals: [(String, String)] {
         var totals = [
-            ("parameters", Self.grouped(parameters) + (statistics == 0 ? "" : " (and \(Self.grouped(statistics)) statistics)")),
+            (
+                "parameters",
+                Self.grouped(parameters)
+                    + (statistics == 0 ? "" : " (and \(Self.grouped(statistics)) statistics)")
+            ),
             ("MACs", Self.grouped(macs)), ("FLOPs", Self.grouped(flops)),
             ("activation bytes", Self.grouped(activationBytes)),
         ]
@@ -59,7 +64,8 @@ extension Summary {
     }
 
     private static func padding(_ sides: [Int]) -> String {
-        sides[0] == sides[2] && sides[1] == sides[3] ? pair(sides) : sides.map(String.init).joined(separator: ",")
+        sides[0] == sides[2] && sides[1] == sides[3]
+            ? pair(sides) : sides.map(String.init).joined(separator: ",")
     }
 
     /// `number` with a comma between groups of three digits.

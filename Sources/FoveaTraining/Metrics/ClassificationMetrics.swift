@@ -59,20 +59,20 @@ public struct ClassificationMetrics: Hashable, Sendable, Codable {
 }
 
 /// The counts from which a classification's metrics follow, gathered sample by sample.
-struct ClassificationTally {
+package struct ClassificationTally {
     private var confusion: [[Int]]
     private var topHits = 0
     private var loss = 0.0
     private var samples = 0
 
-    init(classes: Int) {
+    package init(classes: Int) {
         confusion = Array(repeating: Array(repeating: 0, count: classes), count: classes)
     }
 
     /// Counts a sample.
     ///
     /// - Parameter logits: as many as there are classes.
-    mutating func add(logits: UnsafeBufferPointer<Float>, label: Int) {
+    package mutating func add(logits: UnsafeBufferPointer<Float>, label: Int) {
         loss += crossEntropy(logits, label: label)
         confusion[label][indexOfLargest(logits)] += 1
         // Among equals the first counts as likelier, as in the prediction.
@@ -84,7 +84,7 @@ struct ClassificationTally {
         samples += 1
     }
 
-    var evaluation: Evaluation {
+    package var evaluation: Evaluation {
         let count = Double(max(samples, 1))
         let top = confusion.count > 5 ? Double(topHits) / count : nil
         return Evaluation(

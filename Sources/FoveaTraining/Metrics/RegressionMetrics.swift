@@ -15,7 +15,7 @@ public struct RegressionMetrics: Hashable, Sendable, Codable {
 }
 
 /// The sums from which a regression's metrics follow, gathered sample by sample.
-struct RegressionTally {
+package struct RegressionTally {
     private struct Output {
         var squares = 0.0
         var mean = 0.0
@@ -27,12 +27,12 @@ struct RegressionTally {
     private var relative = (sum: 0.0, count: 0)
     private var samples = 0
 
-    init(outputs: Int) {
+    package init(outputs: Int) {
         self.outputs = Array(repeating: Output(), count: outputs)
     }
 
     /// Counts a sample.
-    mutating func add(prediction: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<Float>) {
+    package mutating func add(prediction: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<Float>) {
         samples += 1
         for index in outputs.indices {
             let (predicted, wanted) = (Double(prediction[index]), Double(target[index]))
@@ -50,7 +50,7 @@ struct RegressionTally {
         }
     }
 
-    var evaluation: Evaluation {
+    package var evaluation: Evaluation {
         let squares = outputs.reduce(0) { $0 + $1.squares }
         let numbers = Double(max(samples * outputs.count, 1))
         let shares = outputs.filter { $0.scatter > 0 }.map { 1 - $0.squares / $0.scatter }

@@ -53,8 +53,8 @@ final class PredictionPlan {
 
 extension Graph {
     /// The place of the input called `name`.
-    func position(ofInput name: String) -> Int? { inputs.firstIndex { $0.name == name } }
+    package func position(ofInput name: String) -> Int? { inputs.firstIndex { $0.name == name } }
 
     /// The place of the output called `name`.
-    func position(ofOutput name: String) -> Int? { outputs.firstIndex { $0.name == name } }
+    package func position(ofOutput name: String) -> Int? { outputs.firstIndex { $0.name == name } }
 }

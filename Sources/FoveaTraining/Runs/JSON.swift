@@ -1,8 +1,8 @@
 import Foundation
 
 /// JSON as this library writes it: keys sorted, so that equal values give equal bytes, and NaN and infinities as text.
-enum JSON {
-    static func text(_ value: some Encodable) throws -> String {
+package enum JSON {
+    package static func text(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -10,7 +10,7 @@ enum JSON {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    static func value<Value: Decodable>(
+    package static func value<Value: Decodable>(
         _ type: Value.Type = Value.self, from text: String, optimizer: (any Optimizer)? = nil
     ) throws -> Value {
         let decoder = JSONDecoder()

@@ -13,6 +13,7 @@ public final class SignalWatcher {
     /// Passes the signals on to `request`.
     public init(_ request: StopRequest, signals: [Int32] = [SIGINT, SIGTERM]) {
         var previous: [(Int32, sigaction)] = []
+        let registered = DispatchSemaphore(value: 0)
         sources = signals.map { number in
             var old = sigaction()
             sigaction(number, nil, &old)
@@ -23,10 +24,13 @@ public final class SignalWatcher {
                 request.stop(signal: number)
                 signal(number, SIG_DFL)
             }
+            source.setRegistrationHandler { registered.signal() }
             source.resume()
             return source
         }
         self.previous = previous
+        // Before the queue listens, an ignored signal is lost.
+        for _ in signals { registered.wait() }
     }
 
     deinit {

@@ -141,7 +141,11 @@ public struct Trainer {
                 isDue = true
             }
             let signal = step < session.steps ? stopRequest?.signal : nil
-            if let keeper, isDue || signal != nil { onEvent?(.checkpoint(try keeper.writeCheckpoint(session))) }
+            if let keeper, isDue || signal != nil {
+                // Apart from the call, whose argument is not computed where nobody listens.
+                let path = try keeper.writeCheckpoint(session)
+                onEvent?(.checkpoint(path))
+            }
             if session.isPatienceOver { return .stoppedEarly }
             if let signal { return .interrupted(signal: signal) }
         }

@@ -181,7 +181,9 @@ final class TrainingSession {
         let rate = configuration.learningRate.rate(at: step, of: span)
         var text = "step \(step + 1) (epoch \(progress.epoch)): the loss is \(loss)"
         if let row = training.firstNonFiniteSample {
-            text += "; sample \(row) of the batch holds a number that is not finite: mend the data"
+            let place = step % span.stepsPerEpoch * configuration.batchSize + row
+            let index = order.indices(ofEpoch: step / span.stepsPerEpoch)[place % samplesToTrain.count]
+            text += "; sample \(index) of '\(samplesToTrain.dataset.name)' holds a number that is not finite: mend the data"
         } else {
             if let key = training.firstNonFiniteParameter { text += "; '\(key)' holds a number that is not finite" }
             text += "; lower the learning rate (it is \(rate)), scale the inputs, or add normalization"

@@ -1,0 +1,128 @@
+#include "BatchInnermostReach.h"
+
+// The three nested sums of a correlation, and the steps of each in the source and in the weights.
+typedef struct {
+    ptrdiff_t outer, rows, columns;
+    ptrdiff_t outerSource, rowSource, columnSource;
+    ptrdiff_t outerWeight, rowWeight, columnWeight;
+    ptrdiff_t blockWeight;  // from one output channel to the next
+} taps;
+
+typedef struct {
+    const fovea_bi_convolution *shape;
+    int isBackward;
+    const float *source, *weight, *bias;
+    float *out;
+    fovea_activation activation;
+    ptrdiff_t batch, outs, blocks, outPlane;
+    ptrdiff_t outWidth, sourceWidth;  // of the images written and read
+    taps taps;                        // all but rows and columns
+} correlation;
+
+// Fills in the rows and columns that reach a pixel; the offsets are those of the first.
+FOVEA_INLINE void reach_of_pixel(const correlation *p, ptrdiff_t pixel, taps *t, ptrdiff_t *source,
+                                 ptrdiff_t *weight) {
+    const fovea_bi_convolution *s = p->shape;
+    ptrdiff_t i = pixel / p->outWidth, j = pixel % p->outWidth;
+    fovea_reach rows, columns;
+    if (p->isBackward) {
+        rows = fovea_reach_of_input(i, (ptrdiff_t)s->strideHeight, (ptrdiff_t)s->padTop, (ptrdiff_t)s->kernelHeight,
+                                    (ptrdiff_t)s->outHeight);
+        columns = fovea_reach_of_input(j, (ptrdiff_t)s->strideWidth, (ptrdiff_t)s->padLeft,
+                                       (ptrdiff_t)s->kernelWidth, (ptrdiff_t)s->outWidth);
+    } else {
+        rows = fovea_reach_of_output(i, (ptrdiff_t)s->strideHeight, (ptrdiff_t)s->padTop,
+                                     (ptrdiff_t)s->kernelHeight, (ptrdiff_t)s->height);
+        columns = fovea_reach_of_output(j, (ptrdiff_t)s->strideWidth, (ptrdiff_t)s->padLeft,
+                                        (ptrdiff_t)s->kernelWidth, (ptrdiff_t)s->width);
+    }
+    t->rows = rows.count;
+    t->columns = columns.count;
+    if (rows.count <= 0 || columns.count <= 0) {
+        t->outer = 0;
+        *source = *weight = 0;
+        return;
+    }
+    *source = (rows.source * p->sourceWidth + columns.source) * p->batch;
+    *weight = rows.tap * (ptrdiff_t)s->kernelWidth + columns.tap;
+    if (rows.count == 1 && columns.count == 1) {  // the innermost loop should be the long one
+        t->columns = t->outer;
+        t->columnSource = t->outerSource;
+        t->columnWeight = t->outerWeight;
+        t->outer = 1;
+    }
+}
+
+#define LANES 8
+#define FOVEA_TARGET FOVEA_CLONES
+#include "BatchInnermostCorrelation.h"
+#undef LANES
+#undef FOVEA_TARGET
+
+#if FOVEA_HAS_WIDE
+#define LANES 16
+#define FOVEA_TARGET FOVEA_WIDE
+#include "BatchInnermostCorrelation.h"
+#undef LANES
+#undef FOVEA_TARGET
+#endif
+
+static void correlate_range(void *pointer, size_t begin, size_t end) {
+    const correlation *p = pointer;
+#if FOVEA_HAS_WIDE
+    if (p->batch % 16 == 0 && fovea_has_wide_vectors()) {
+        fovea_correlate_16(p, begin, end);
+        return;
+    }
+#endif
+    fovea_correlate_8(p, begin, end);
+}
+
+static void correlate(correlation *p, size_t pixels) {
+    const fovea_bi_convolution *s = p->shape;
+    p->batch = (ptrdiff_t)s->batch;
+    p->blocks = (p->outs + 5) / 6;
+    size_t units = pixels * (size_t)p->blocks;
+    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth / (size_t)p->blocks;
+    fovea_parallel_for(units, FOVEA_GRAIN_MULTIPLY_ADDS / (work + 1), correlate_range, p);
+}
+
+void fovea_bi_convolution_forward(const fovea_bi_convolution *s, const float *x, const float *weight,
+                                  const float *bias, fovea_activation activation, float *y) {
+    ptrdiff_t batch = (ptrdiff_t)s->batch, width = (ptrdiff_t)s->width;
+    ptrdiff_t area = (ptrdiff_t)(s->kernelHeight * s->kernelWidth);
+    correlation p = {.shape = s, .source = x, .weight = weight, .bias = bias, .out = y, .activation = activation};
+    p.outs = (ptrdiff_t)s->filters;
+    p.outPlane = (ptrdiff_t)(s->outHeight * s->outWidth) * batch;
+    p.outWidth = (ptrdiff_t)s->outWidth;
+    p.sourceWidth = width;
+    p.taps = (taps){.outer = (ptrdiff_t)s->channels,
+                    .outerSource = (ptrdiff_t)s->height * width * batch,
+                    .rowSource = width * batch,
+                    .columnSource = batch,
+                    .outerWeight = area,
+                    .rowWeight = (ptrdiff_t)s->kernelWidth,
+                    .columnWeight = 1,
+                    .blockWeight = (ptrdiff_t)s->channels * area};
+    correlate(&p, s->outHeight * s->outWidth);
+}
+
+void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const float *dy, const float *weight,
+                                        float *dx) {
+    ptrdiff_t batch = (ptrdiff_t)s->batch, outWidth = (ptrdiff_t)s->outWidth;
+    ptrdiff_t area = (ptrdiff_t)(s->kernelHeight * s->kernelWidth);
+    correlation p = {.shape = s, .isBackward = 1, .source = dy, .weight = weight, .out = dx};
+    p.outs = (ptrdiff_t)s->channels;
+    p.outPlane = (ptrdiff_t)(s->height * s->width) * batch;
+    p.outWidth = (ptrdiff_t)s->width;
+    p.sourceWidth = outWidth;
+    p.taps = (taps){.outer = (ptrdiff_t)s->filters,
+                    .outerSource = (ptrdiff_t)s->outHeight * outWidth * batch,
+                    .rowSource = -outWidth * batch,
+                    .columnSource = -batch,
+                    .outerWeight = (ptrdiff_t)s->channels * area,
+                    .rowWeight = (ptrdiff_t)(s->strideHeight * s->kernelWidth),
+                    .columnWeight = (ptrdiff_t)s->strideWidth,
+                    .blockWeight = area};
+    correlate(&p, s->height * s->width);
+}

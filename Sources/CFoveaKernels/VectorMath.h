@@ -1,0 +1,36 @@
+#ifndef FOVEA_VECTOR_MATH_H
+#define FOVEA_VECTOR_MATH_H
+
+#include "Internal.h"
+
+// Vectors of the compiler's extension, which it splits or joins to what the processor has. Those of 16 lanes are for
+// functions compiled for AVX-512 alone. They are handed on by pointer: by value would change the calling convention
+// between functions compiled for different processors.
+typedef float fovea_float8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float fovea_float16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint32_t fovea_word8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t fovea_word16 __attribute__((vector_size(64), aligned(4), may_alias));
+
+#define FOVEA_INLINE static inline __attribute__((always_inline))
+#define FOVEA_UNROLL _Pragma("clang loop unroll(full)")
+#define FOVEA_JOIN_(a, b) a##b
+#define FOVEA_JOIN(a, b) FOVEA_JOIN_(a, b)
+#define FOVEA_NAME(name) FOVEA_JOIN(fovea_##name##_, LANES)
+
+// Functions for AVX-512 alone, called where `fovea_has_wide_vectors`.
+#if defined(__x86_64__) && defined(__linux__) && defined(__OPTIMIZE__) && defined(__clang__)
+#define FOVEA_HAS_WIDE 1
+#define FOVEA_WIDE __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
+FOVEA_INLINE int fovea_has_wide_vectors(void) { return __builtin_cpu_supports("x86-64-v4") != 0; }
+#else
+#define FOVEA_HAS_WIDE 0
+#endif
+
+#define LANES 8
+#include "VectorMathLanes.h"
+#undef LANES
+#define LANES 16
+#include "VectorMathLanes.h"
+#undef LANES
+
+#endif

@@ -1,0 +1,58 @@
+// Functions on vectors of LANES floats, in place.
+
+#define VECTOR FOVEA_JOIN(fovea_float, LANES)
+#define WORD FOVEA_JOIN(fovea_word, LANES)
+
+// `mask ? a : b` for the masks that comparisons give.
+#define FOVEA_SELECT(mask, a, b) (VECTOR)(((WORD)(mask) & (WORD)(a)) | (~(WORD)(mask) & (WORD)(b)))
+
+FOVEA_INLINE void FOVEA_NAME(relu)(VECTOR *value) {
+    VECTOR x = *value;
+    *value = FOVEA_SELECT(x < 0, (VECTOR){0}, x);
+}
+
+// x P(x^2) / Q(x^2), the minimax rational function for the relative error over [0, 9.02^2] (2e-8), found by iterated
+// least squares. All coefficients are positive, so that nothing cancels. From 9.011 on tanh rounds to 1;
+// beyond 9.02 the quotient exceeds 1, so that the last two lines give exactly 1.
+FOVEA_INLINE void FOVEA_NAME(tanh)(VECTOR *value) {
+    VECTOR x = *value, one = (VECTOR){0} + 1;
+    VECTOR limit = (VECTOR){0} + 9.2f;
+    x = FOVEA_SELECT(x > limit, limit, x);
+    x = FOVEA_SELECT(x < -limit, -limit, x);
+    VECTOR t = x * x;
+    VECTOR p = t * 1.33191155882173e-08f + 2.0583514924510382e-05f;
+    VECTOR q = t * 7.762038194414345e-07f + 0.0003283096302766353f;
+    p = p * t + 0.003494036616757512f;
+    q = q * t + 0.02587108127772808f;
+    p = p * t + 0.13379719853401184f;
+    q = q * t + 0.4671303629875183f;
+    p = p * t + 1;
+    q = q * t + 1;
+    VECTOR y = x * p / q;
+    y = FOVEA_SELECT(y > one, one, y);
+    *value = FOVEA_SELECT(y < -one, -one, y);
+}
+
+// 1 / (1 + exp(-x)), where exp(z) = 2^n exp(r) with n the integer next to z / ln 2.
+FOVEA_INLINE void FOVEA_NAME(sigmoid)(VECTOR *value) {
+    VECTOR z = -*value;
+    VECTOR high = (VECTOR){0} + 88.37f, low = (VECTOR){0} - 87.0f;
+    z = FOVEA_SELECT(z > high, high, z);
+    z = FOVEA_SELECT(z < low, low, z);
+    VECTOR shifted = z * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the last bits of the sum are n
+    VECTOR n = shifted - 12582912.0f;
+    VECTOR r = z - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    VECTOR e = r * 0.0013814539415761828f + 0.00836874544620514f;  // relative error 3e-9
+    e = e * r + 0.04166838899254799f;
+    e = e * r + 0.1666652113199234f;
+    e = e * r + 0.4999999403953552f;
+    e = e * (r * r) + r;
+    e = e + 1;
+    VECTOR power = (VECTOR)(((WORD)shifted + 127) << 23);
+    *value = 1 / (1 + e * power);
+}
+
+#undef FOVEA_SELECT
+#undef VECTOR
+#undef WORD

@@ -1,0 +1,62 @@
+// Convolution and pooling on images with the batch innermost: element (n, c, h, w) lies at
+// `((c * height + h) * width + w) * batch + n`. Every loop is a vector loop over the batch, with nothing wasted
+// on few or odd numbers of channels. The batch is a multiple of 8 (of 16 to be fast on AVX-512; 32 and more are best);
+// every other size is free. Arrays of floats need no alignment, 64 bytes is fastest. No output may overlap an input.
+//
+// On one processor the order of every sum depends on the sizes alone, not on the number of threads.
+#ifndef FOVEA_BATCH_INNERMOST_H
+#define FOVEA_BATCH_INNERMOST_H
+
+#include "Activations.h"
+
+/// The sizes of a convolution with dilation 1 and one group. Padding at the bottom and right follows from the output's
+/// size; a window may reach past the image on every side, and may lie outside it altogether.
+typedef struct {
+    size_t batch;
+    size_t channels, height, width;           // of x
+    size_t filters, outHeight, outWidth;      // of y
+    size_t kernelHeight, kernelWidth;         // weights are [filters, channels, kernelHeight, kernelWidth]
+    size_t strideHeight, strideWidth;         // at least 1
+    size_t padTop, padLeft;
+} fovea_bi_convolution;
+
+/// `y[k,i,j,n] = activation(bias[k] + sum over c,u,v of weight[k,c,u,v] * x[c, i*strideHeight+u-padTop,
+/// j*strideWidth+v-padLeft, n])`, x being 0 outside the image. `bias` may be null.
+void fovea_bi_convolution_forward(const fovea_bi_convolution *shape, const float *x, const float *weight,
+                                  const float *bias, fovea_activation activation, float *y);
+
+/// `dx[c,h,w,n] = sum over k and the (u,v) and (i,j) with i*strideHeight+u-padTop = h, j*strideWidth+v-padLeft = w of
+/// weight[k,c,u,v] * dy[k,i,j,n]`.
+void fovea_bi_convolution_backward_data(const fovea_bi_convolution *shape, const float *dy, const float *weight,
+                                        float *dx);
+
+/// `dweight[k,c,u,v] = sum over i,j,n of dy[k,i,j,n] * x[c, i*strideHeight+u-padTop, j*strideWidth+v-padLeft, n]` and
+/// `dbias[k] = sum over i,j,n of dy[k,i,j,n]`. `dbias` may be null.
+void fovea_bi_convolution_backward_weights(const fovea_bi_convolution *shape, const float *x, const float *dy,
+                                           float *dweight, float *dbias);
+
+/// The sizes of a pooling. Padding at the bottom and right follows from the output's size.
+typedef struct {
+    size_t batch;
+    size_t channels, height, width, outHeight, outWidth;
+    size_t windowHeight, windowWidth;  // at most 256 elements for maximum pooling
+    size_t strideHeight, strideWidth;  // at least 1
+    size_t padTop, padLeft;
+} fovea_bi_pooling;
+
+/// `y = sum of x under the window / count`, where `count` is the window's whole area if `countPadding`, else the number
+/// of elements of the image under it. A window that lies outside the image gives 0.
+void fovea_bi_average_pool(const fovea_bi_pooling *shape, int countPadding, const float *x, float *y);
+
+/// `dx = sum of dy / count` over the windows that cover the element.
+void fovea_bi_average_pool_gradient(const fovea_bi_pooling *shape, int countPadding, const float *dy, float *dx);
+
+/// `y = the largest of x under the window`; NaN counts as larger than any number. `index`, of as many bytes as `y` has
+/// elements, receives the place `u * windowWidth + v` of the first of the largest, for the gradient; it may be null.
+/// A window that lies outside the image gives -infinity.
+void fovea_bi_max_pool(const fovea_bi_pooling *shape, const float *x, float *y, uint8_t *index);
+
+/// `dx = sum of dy` over the windows whose largest element is this one, as `index` of `fovea_bi_max_pool` says.
+void fovea_bi_max_pool_gradient(const fovea_bi_pooling *shape, const uint8_t *index, const float *dy, float *dx);
+
+#endif

@@ -1,0 +1,220 @@
+import CFoveaKernels
+import FoveaGraph
+import FoveaTensor
+
+/// The lowering of convolution and pooling to Fovea's own kernels on images with the batch innermost: on networks with
+/// few channels they are several times faster than what oneDNN has
+/// (`Documentation/Decisions/0003-batch-innermost.md`).
+extension Compiler {
+    /// The multiple of the batch size that the kernels take: one vector of 8 numbers.
+    static let batchInnermostMultiple = 8
+
+    /// Whether a convolution runs on images with the batch innermost.
+    func runsBatchInnermost(_ convolution: Operation.Convolution, x: Shape, weight: Shape) -> Bool {
+        usesBatchInnermost && Self.hasBatchInnermostKernel(convolution, batch: x[0])
+    }
+
+    private static func hasBatchInnermostKernel(_ convolution: Operation.Convolution, batch: Int) -> Bool {
+        convolution.groups == 1 && convolution.dilation == 1 && batch % batchInnermostMultiple == 0
+    }
+
+    /// Whether a network is faster with the batch innermost: all its convolutions are on few channels, with kernels and
+    /// batches of the sizes for which that was measured.
+    static func isFasterBatchInnermost(_ graph: Graph) -> Bool {
+        guard supportsBatchInnermost(graph) else { return false }
+        var count = 0
+        for node in graph.nodes where node.phase == .forward {
+            guard case .convolution(let convolution) = node.operation else { continue }
+            let (x, weight) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+            let isNarrow = min(weight[0], x[1]) < 16
+            guard hasBatchInnermostKernel(convolution, batch: x[0]), x[0] >= 32, isNarrow || x[0] < 256,
+                max(weight[0], x[1]) <= 32, weight[2] * weight[3] > 1
+            else { return false }
+            count += 1
+        }
+        return count > 0
+    }
+
+    /// Whether a pooling runs on images with the batch innermost: where its input is stored so already.
+    func runsBatchInnermost(_ pool: Operation.Pool, _ x: Form) -> Bool {
+        guard pool.poolWindow.dilation == 1, pool.poolWindow.tapCount <= 256 else { return false }
+        if x.layout.isBatchInnermost { return true }
+        return activationLayout == .batchInnermost && x.layout.dimensions[0] % Self.batchInnermostMultiple == 0
+    }
+
+    /// Whether every operation on images has a kernel for them, so that none forces them into another layout.
+    private static func supportsBatchInnermost(_ graph: Graph) -> Bool {
+        graph.nodes.allSatisfy { node in
+            guard node.inputs.contains(where: { graph.shape(of: $0).rank == 4 }), node.phase != .update else { return true }
+            switch node.operation {
+            case .convolution, .convolutionInputGradient, .convolutionParameterGradient, .pool, .poolGradient,
+                .activation, .activationGradient, .reshape, .sumOfSquares, .scale:
+                return true
+            case .add, .multiply:
+                // Penalties work on weights, which are not images.
+                return node.inputs.allSatisfy { value in
+                    if case .variable = graph.origin(of: value) { true } else { graph.shape(of: value).rank != 4 }
+                }
+            default: return false
+            }
+        }
+    }
+
+    mutating func lowerBatchInnermostConvolution(
+        _ convolution: Operation.Convolution, _ node: Graph.Node, weight: Form, bias: Form?,
+        activation: ActivationFunction?, name: String
+    ) throws(PlanError) -> Form {
+        let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
+        let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
+        let y = makeForm(.batchInnermost(yShape.dimensions))
+        let shape = fovea_bi_convolution(convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape)
+        let function = activation.kernel
+        let inputs = [x, weight] + (bias.map { [$0] } ?? [])
+        emitKernel(
+            name, path: node.path, reading: inputs, writing: [y], flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let bias = p.count == 4 ? p[2] : nil
+            let y = p[p.count - 1]
+            return {
+                withUnsafePointer(to: shape) { fovea_bi_convolution_forward($0, p[0], p[1], bias, function, y) }
+            }
+        }
+        return y
+    }
+
+    mutating func lowerBatchInnermostInputGradient(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let dy = try form(of: node.inputs[0], in: .batchInnermost(dyShape.dimensions))
+        let weight = try plainForm(of: node.inputs[1])
+        let dx = makeForm(.batchInnermost(gradient.inputShape.dimensions))
+        let shape = fovea_bi_convolution(
+            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape)
+        emitKernel(
+            node.operation.name, path: node.path, reading: [dy, weight], writing: [dx], flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { withUnsafePointer(to: shape) { fovea_bi_convolution_backward_data($0, p[0], p[1], p[2]) } }
+        }
+        define(node.outputs[0], as: dx)
+    }
+
+    mutating func lowerBatchInnermostParameterGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
+        let dy = try form(of: node.inputs[1], in: .batchInnermost(dyShape.dimensions))
+        let outputs = node.outputs.map { makePlainForm(graph.shape(of: $0)) }
+        let shape = fovea_bi_convolution(gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape)
+        emitKernel(
+            node.operation.name, path: node.path, reading: [x, dy], writing: outputs, flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let dbias = p.count == 4 ? p[3] : nil
+            return {
+                withUnsafePointer(to: shape) { fovea_bi_convolution_backward_weights($0, p[0], p[1], p[2], dbias) }
+            }
+        }
+        for (value, form) in zip(node.outputs, outputs) { define(value, as: form) }
+    }
+
+    mutating func lowerBatchInnermostPool(
+        _ pool: Operation.Pool, _ node: Graph.Node, at position: Int, needsGradient: Bool
+    ) throws(PlanError) {
+        let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
+        let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
+        let y = makeForm(.batchInnermost(yShape.dimensions))
+        let shape = fovea_bi_pooling(pool, x: xShape, y: yShape)
+        var outputs = [y]
+        if pool.reduction == .maximum, needsGradient {
+            // One byte for each output element.
+            let index = makeForm(.plain([(yShape.count + 3) / 4]))
+            workspaces[position] = index
+            outputs.append(index)
+        }
+        let reduction = pool.reduction
+        emitKernel(
+            "pool \(pool.shortName)", path: node.path, reading: [x], writing: outputs, flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let index = pointers.count == 3 ? pointers[2].assumingMemoryBound(to: UInt8.self) : nil
+            return {
+                withUnsafePointer(to: shape) { shape in
+                    switch reduction {
+                    case .maximum: fovea_bi_max_pool(shape, p[0], p[1], index)
+                    case .average(let countsPadding): fovea_bi_average_pool(shape, countsPadding ? 1 : 0, p[0], p[1])
+                    }
+                }
+            }
+        }
+        define(node.outputs[0], as: y)
+    }
+
+    mutating func lowerBatchInnermostPoolGradient(
+        _ gradient: Operation.PoolGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let dy = try form(of: node.inputs[2], in: .batchInnermost(yShape.dimensions))
+        let dx = makeForm(.batchInnermost(xShape.dimensions))
+        let shape = fovea_bi_pooling(gradient.pool, x: xShape, y: yShape)
+        var inputs = [dy]
+        if gradient.pool.reduction == .maximum {
+            guard case .node(let position, _) = graph.origin(of: node.inputs[1]), let index = workspaces[position]
+            else { throw PlanError("the gradient of a maximum needs the node that took the maximum") }
+            inputs.append(index)
+        }
+        let reduction = gradient.pool.reduction
+        emitKernel(
+            "poolGradient \(gradient.pool.shortName)", path: node.path, reading: inputs, writing: [dx],
+            flops: graph.cost(of: node).flops
+        ) { pointers in
+            let dy = pointers[0].assumingMemoryBound(to: Float.self)
+            let dx = pointers[pointers.count - 1].assumingMemoryBound(to: Float.self)
+            let index = pointers[1].assumingMemoryBound(to: UInt8.self)
+            return {
+                withUnsafePointer(to: shape) { shape in
+                    switch reduction {
+                    case .maximum: fovea_bi_max_pool_gradient(shape, index, dy, dx)
+                    case .average(let countsPadding):
+                        fovea_bi_average_pool_gradient(shape, countsPadding ? 1 : 0, dy, dx)
+                    }
+                }
+            }
+        }
+        define(node.outputs[0], as: dx)
+    }
+}
+
+extension fovea_bi_convolution {
+    fileprivate init(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) {
+        self.init(
+            batch: x[0], channels: x[1], height: x[2], width: x[3], filters: y[1], outHeight: y[2], outWidth: y[3],
+            kernelHeight: weight[2], kernelWidth: weight[3], strideHeight: convolution.stride.height,
+            strideWidth: convolution.stride.width, padTop: convolution.padding.top, padLeft: convolution.padding.left)
+    }
+}
+
+extension fovea_bi_pooling {
+    fileprivate init(_ pool: Operation.Pool, x: Shape, y: Shape) {
+        let window = pool.poolWindow
+        self.init(
+            batch: x[0], channels: x[1], height: x[2], width: x[3], outHeight: y[2], outWidth: y[3],
+            windowHeight: window.kernel.height, windowWidth: window.kernel.width, strideHeight: window.stride.height,
+            strideWidth: window.stride.width, padTop: window.padding.top, padLeft: window.padding.left)
+    }
+}
+
+extension Optional<ActivationFunction> {
+    /// The kernels' name of the function.
+    var kernel: fovea_activation {
+        switch self {
+        case .none: FOVEA_IDENTITY
+        case .relu: FOVEA_RELU
+        case .tanh: FOVEA_TANH
+        case .sigmoid: FOVEA_SIGMOID
+        }
+    }
+}

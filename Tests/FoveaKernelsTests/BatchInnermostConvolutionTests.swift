@@ -1,0 +1,110 @@
+import CFoveaKernels
+import Testing
+
+@Suite struct BatchInnermostConvolutionTests {
+    /// Random sizes: single elements, strides beyond the kernel, windows that reach past the image or miss it.
+    private static func randomShape(_ random: inout SplitMix) -> fovea_bi_convolution {
+        var shape = fovea_bi_convolution()
+        shape.batch = 8 * Int.random(in: 1...8, using: &random)
+        shape.channels = Int.random(in: 1...20, using: &random)
+        shape.filters = Int.random(in: 1...20, using: &random)
+        shape.height = Int.random(in: 1...7, using: &random)
+        shape.width = Int.random(in: 1...9, using: &random)
+        shape.outHeight = Int.random(in: 1...4, using: &random)
+        shape.outWidth = Int.random(in: 1...7, using: &random)
+        let isPointwise = Int.random(in: 0..<5, using: &random) == 0
+        shape.kernelHeight = isPointwise ? 1 : Int.random(in: 1...7, using: &random)
+        shape.kernelWidth = isPointwise ? 1 : Int.random(in: 1...7, using: &random)
+        let isDense = Bool.random(using: &random)
+        shape.strideHeight = isDense ? 1 : Int.random(in: 1...4, using: &random)
+        shape.strideWidth = isDense ? 1 : Int.random(in: 1...4, using: &random)
+        shape.padTop = Int.random(in: 0...4, using: &random)
+        shape.padLeft = Int.random(in: 0...4, using: &random)
+        return shape
+    }
+
+    @Test(arguments: 0..<24) func equalsPlainLoops(seed: Int) {
+        var random = SplitMix(seed: UInt64(seed))
+        var shape = Self.randomShape(&random)
+        let activation = [FOVEA_IDENTITY, FOVEA_RELU, FOVEA_TANH, FOVEA_SIGMOID][seed % 4]
+        let hasBias = seed % 3 != 0
+        let x = random.floats(shape.batch * shape.channels * shape.height * shape.width)
+        let dy = random.floats(shape.batch * shape.filters * shape.outHeight * shape.outWidth)
+        let weight = random.floats(
+            shape.filters * shape.channels * shape.kernelHeight * shape.kernelWidth)
+        let bias = random.floats(shape.filters)
+        let expected = PlainConvolution(shape, x: x, dy: dy, weight: weight, bias: hasBias ? bias : nil)
+
+        var y = [Float](repeating: .nan, count: dy.count)
+        fovea_bi_convolution_forward(&shape, x, weight, hasBias ? bias : nil, activation, &y)
+        var dx = [Float](repeating: .nan, count: x.count)
+        fovea_bi_convolution_backward_data(&shape, dy, weight, &dx)
+        var dWeight = [Float](repeating: .nan, count: weight.count)
+        var dBias = [Float](repeating: .nan, count: bias.count)
+        fovea_bi_convolution_backward_weights(&shape, x, dy, &dWeight, &dBias)
+
+        let taps = shape.kernelHeight * shape.kernelWidth
+        expected.y.map { apply(activation, $0) }.expectNear(y, terms: shape.channels * taps + 1)
+        expected.dx.expectNear(dx, terms: shape.filters * taps)
+        // Lanes are summed apart: this many terms follow one another.
+        let terms = shape.outHeight * shape.outWidth * shape.batch / 8 + 4
+        expected.dWeight.expectNear(dWeight, terms: terms)
+        expected.dBias.expectNear(dBias, terms: terms)
+    }
+
+    /// More taps than the gradient of the weights holds at a time.
+    @Test func kernelOfManyTaps() {
+        var shape = fovea_bi_convolution()
+        (shape.batch, shape.channels, shape.filters) = (8, 1, 2)
+        (shape.height, shape.width, shape.outHeight, shape.outWidth) = (1, 300, 1, 3)
+        (shape.kernelHeight, shape.kernelWidth, shape.strideHeight, shape.strideWidth) = (2, 290, 1, 1)
+        var random = SplitMix(seed: 1)
+        let x = random.floats(8 * 300)
+        let dy = random.floats(8 * 2 * 3)
+        let weight = random.floats(2 * 2 * 290)
+        let expected = PlainConvolution(shape, x: x, dy: dy, weight: weight, bias: nil)
+        var dWeight = [Float](repeating: .nan, count: weight.count)
+        fovea_bi_convolution_backward_weights(&shape, x, dy, &dWeight, nil)
+        expected.dWeight.expectNear(dWeight, terms: 7)
+    }
+}
+
+/// The definition of a convolution and its gradients, in Double.
+private struct PlainConvolution {
+    var y, dx, dWeight, dBias: [Sum]
+
+    init(_ s: fovea_bi_convolution, x: [Float], dy: [Float], weight: [Float], bias: [Float]?) {
+        y = Array(repeating: Sum(), count: dy.count)
+        dx = Array(repeating: Sum(), count: x.count)
+        dWeight = Array(repeating: Sum(), count: weight.count)
+        dBias = Array(repeating: Sum(), count: s.filters)
+        for k in 0..<s.filters {
+            for i in 0..<s.outHeight {
+                for j in 0..<s.outWidth {
+                    let output = ((k * s.outHeight + i) * s.outWidth + j) * s.batch
+                    for n in 0..<s.batch {
+                        y[output + n].add(Double(bias?[k] ?? 0))
+                        dBias[k].add(Double(dy[output + n]))
+                    }
+                    for c in 0..<s.channels {
+                        for u in 0..<s.kernelHeight {
+                            let row = i * s.strideHeight + u - s.padTop
+                            guard 0..<s.height ~= row else { continue }
+                            for v in 0..<s.kernelWidth {
+                                let column = j * s.strideWidth + v - s.padLeft
+                                guard 0..<s.width ~= column else { continue }
+                                let input = ((c * s.height + row) * s.width + column) * s.batch
+                                let tap = ((k * s.channels + c) * s.kernelHeight + u) * s.kernelWidth + v
+                                for n in 0..<s.batch {
+                                    y[output + n].add(Double(weight[tap]) * Double(x[input + n]))
+                                    dx[input + n].add(Double(weight[tap]) * Double(dy[output + n]))
+                                    dWeight[tap].add(Double(x[input + n]) * Double(dy[output + n]))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
