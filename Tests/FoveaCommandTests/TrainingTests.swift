@@ -12,22 +12,26 @@ import Testing
     }
 
     private func train(_ more: String...) -> [String] {
-        ["train", "--model", "fc 8 - relu - fc 2", "--data", "data", "--batch", "8", "--threads", "1"] + more
+        [
+            "train", "--model", "fc 8 - relu - fc 2", "--data", "data", "--batch", "8", "--learning-rate",
+            "0.02",
+            "--threads", "1",
+        ] + more
     }
 
     @Test func aRunLeavesAllItsFiles() throws {
-        let result = try Command.run(train("--epochs", "4", "--output", "run", "--json"), in: folder)
+        let result = try Command.run(train("--epochs", "8", "--output", "run", "--json"), in: folder)
         try #require(result.status == 0, "\(result.errors)")
         let json = try result.json()
         #expect(json["outcome"] as? String == "completed")
-        #expect(json["epochs"] as? Int == 4)
+        #expect(json["epochs"] as? Int == 8)
         let test = try #require(json["test"] as? [String: Any])
         #expect(test["samples"] as? Int == 32)
         #expect(test["accuracy"] as? Double == 1)
         #expect(
             try folder.names("run")
                 == ["checkpoints", "config.yaml", "metrics.jsonl", "model.safetensors", "report.md"])
-        #expect(result.errors.contains("epoch 4/4  loss"))
+        #expect(result.errors.contains("epoch 8/8  loss"))
         #expect(!result.errors.contains("\r"))
 
         let report = String(decoding: try folder.read("run/report.md"), as: UTF8.self)
@@ -103,7 +107,7 @@ import Testing
     }
 
     @Test func aTrainedModelEvaluatesAndPredicts() throws {
-        let trained = try Command.run(train("--epochs", "4", "--output", "run"), in: folder)
+        let trained = try Command.run(train("--epochs", "8", "--output", "run"), in: folder)
         try #require(trained.status == 0, "\(trained.errors)")
         let model = "run/model.safetensors"
         let evaluation = try Command.run("evaluate", "--model", model, "--data", "data", "--json", in: folder)

@@ -95,6 +95,7 @@ public enum ModelSource: Hashable, Sendable {
     private static func width(of notation: Notation, input: Shape) throws(GraphError) -> Int {
         var context = BuildContext(mode: .prediction)
         let value = try context.graph.input("input", TensorType(Shape([1] + input.dimensions)))
-        return context.shape(of: try context.apply(notation, to: value)).count
+        let result = try context.apply(notation, to: value)
+        return context.shape(of: result).count
     }
 }

@@ -128,16 +128,21 @@ public struct Recipe: Hashable, Sendable {
     public var schedule: RunConfiguration.Schedule
     /// The decay of weights.
     public var weightDecay: Float?
+    /// The strength of the L2 penalty.
+    public var l2: Float?
     /// The share validated on.
     public var validation: Double
 
     /// The settings for the model called `name`, or those for any other where it is none of the zoo.
     public static func standard(for name: String) -> Recipe {
         switch name {
-        case "lenet5", "lenet5_relu", "mlp":
+        case "lenet5", "mlp":
             Recipe(
-                epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine,
-                weightDecay: nil,
+                epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine, l2: 1e-4,
+                validation: 0.05)
+        case "lenet5_relu":
+            Recipe(
+                epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine, l2: 1e-3,
                 validation: 0.05)
         case _ where name.hasPrefix("resnet"):
             Recipe(
@@ -147,7 +152,7 @@ public struct Recipe: Hashable, Sendable {
         default:
             Recipe(
                 epochs: 12, batch: 128, optimizer: .adam, learningRate: 1e-3, schedule: .cosine,
-                weightDecay: nil,
+
                 validation: 0.15)
         }
     }
@@ -159,6 +164,7 @@ public struct Recipe: Hashable, Sendable {
         run.learningRate = learningRate
         run.schedule = schedule
         run.weightDecay = weightDecay
+        run.l2 = l2
         run.validation = validation
     }
 }
