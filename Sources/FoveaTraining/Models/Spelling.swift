@@ -3,11 +3,13 @@ package enum Spelling {
     /// The up to three of `names` that differ least from `text`, closest first; none where all differ much.
     package static func closest(to text: String, in names: [String]) -> [String] {
         let limit = max(2, min(text.count, 60) / 3)
-        return names.map { (name: $0, distance: distance(Array(text.lowercased().prefix(60)), Array($0.lowercased()))) }
-            .filter { $0.distance <= limit }
-            .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }
-            .prefix(3)
-            .map(\.name)
+        return names.map {
+            (name: $0, distance: distance(Array(text.lowercased().prefix(60)), Array($0.lowercased())))
+        }
+        .filter { $0.distance <= limit }
+        .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }
+        .prefix(3)
+        .map(\.name)
     }
 
     /// The number of letters to insert, leave out or replace (Levenshtein 1966).

@@ -2,9 +2,9 @@ import FoveaGraph
 
 /// Adam: steps of a size that the gradient's own first and second moments set.
 ///
-/// `m' = β₁ m + (1 - β₁) dw`, `v' = β₂ v + (1 - β₂) dw²`, and with `t` the number of this step, from 1,
-/// `w' = w - rate · (m' / (1 - β₁ᵗ)) / (√(v' / (1 - β₂ᵗ)) + ε)`. The ε is outside of the root and after the correction, as in
-/// PyTorch.
+/// `m' = β₁ m + (1 - β₁) dw`, `v' = β₂ v + (1 - β₂) dw²`, and with `t` the number of this step, from 1, `w' =
+/// w - rate · (m' / (1 - β₁ᵗ)) / (√(v' / (1 - β₂ᵗ)) + ε)`. The ε is outside of the root and after the
+/// correction, as in PyTorch.
 ///
 /// Slots: `firstMoment` and `secondMoment`.
 ///

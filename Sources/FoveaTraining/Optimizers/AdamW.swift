@@ -2,8 +2,8 @@ import FoveaGraph
 
 /// Adam with a decay of the weights that the moments do not see.
 ///
-/// As ``Adam``, with `w' = w - rate · (… + weightDecay · w)`. As in PyTorch, the decay is scaled by the rate and acts on every
-/// parameter, biases and normalization included.
+/// As ``Adam``, with `w' = w - rate · (… + weightDecay · w)`. As in PyTorch, the decay is scaled by the rate
+/// and acts on every parameter, biases and normalization included.
 ///
 /// Slots: `firstMoment` and `secondMoment`.
 ///
@@ -51,7 +51,8 @@ public struct AdamW: Optimizer {
         let second = try graph.slot("secondMoment", of: parameter)
         let results = try graph.adam(
             parameter, gradient: gradient, moments: (first, second), step: try graph.stepInput(),
-            learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
+            learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay
+        )
         try graph.assign(results[0], to: parameter)
         try graph.assign(results[1], to: first)
         try graph.assign(results[2], to: second)

@@ -1,7 +1,7 @@
 /// An optimizer as it stands in a configuration: its name beside its settings, `{name: adam, beta1: 0.9}`.
 ///
-/// The optimizers of this library can be read back; one of your own can be written, and must be given anew where a run
-/// is resumed.
+/// The optimizers of this library can be read back; one of your own can be written, and must be given anew
+/// where a run is resumed.
 public struct OptimizerChoice: Sendable, Hashable, Codable {
     /// The optimizer.
     public var optimizer: any Optimizer
@@ -30,7 +30,8 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
         guard let type = Self.known.first(where: { $0.name == name }) else {
             let names = Self.known.map { $0.name }.joined(separator: ", ")
             throw TrainingError(
-                .configuration, "there is no optimizer '\(name)' here; the optimizers are \(names), and one of your own "
+                .configuration,
+                "there is no optimizer '\(name)' here; the optimizers are \(names), and one of your own "
                     + "is given in code")
         }
         optimizer = try type.init(from: decoder)
