@@ -242,10 +242,15 @@ import FoveaTraining
                     &model, on: Samples.stripes(48), validation: .fraction(0.25))
             }
             for _ in 0..<15 { try once() }
-            let before = try resident()
-            for _ in 0..<50 { try once() }
-            let growth = try resident() - before
-            #expect(growth < 4 << 20, "\(growth) bytes more after 50 trainings")
+            // Other tests of the process take and free memory meanwhile, which the median of five windows passes
+            // over; what a training keeps shows in each of them.
+            var growths: [Int] = []
+            for _ in 0..<5 {
+                let before = try resident()
+                for _ in 0..<20 { try once() }
+                growths.append(try resident() - before)
+            }
+            #expect(growths.sorted()[2] < 1 << 20, "\(growths) bytes more after 20 trainings each")
         #endif
     }
 }
