@@ -53,7 +53,8 @@ let package = Package(
 
         // Tests
         .target(
-            name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"], path: "Tests/FoveaTestSupport"),
+            name: "FoveaTestSupport", dependencies: ["FoveaGraph", "FoveaReference"],
+            path: "Tests/FoveaTestSupport"),
         .testTarget(name: "PackageTests"),
         .testTarget(name: "FoveaKernelsTests", dependencies: ["CFoveaKernels"]),
         .testTarget(name: "FoveaTensorTests", dependencies: ["FoveaTensor"]),
@@ -65,10 +66,13 @@ let package = Package(
                 "FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTraining", "FoveaTestSupport",
                 "FoveaFixtures",
             ]),
-        .target(name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures", exclude: ["Fixtures"]),
+        .target(
+            name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures",
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "FoveaNNTests", dependencies: ["FoveaNN", "FoveaZoo", "FoveaReference", "FoveaFixtures"]),
-        .testTarget(name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
+        .testTarget(
+            name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
         .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
     ],

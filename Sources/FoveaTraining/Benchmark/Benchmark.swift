@@ -50,7 +50,8 @@ public struct Benchmark: Sendable {
     public func run() throws -> BenchmarkResult {
         guard (1...1_000_000).contains(batchSize), steps.map({ (1...10_000_000).contains($0) }) ?? true else {
             throw TrainingError(
-                .configuration, "a batch of \(batchSize) and \(steps.map(String.init) ?? "unset") steps; both are positive")
+                .configuration,
+                "a batch of \(batchSize) and \(steps.map(String.init) ?? "unset") steps; both are positive")
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -161,16 +162,19 @@ private struct RandomBatch {
     init(network: Network, batchSize: Int) {
         let source = RandomSource(seed: 1)
         let stream = source.stream(.other(0))
-        samples = Tensor(shape: Shape([batchSize] + network.inputShape.dimensions), of: Float.self) { target in
+        samples = Tensor(shape: Shape([batchSize] + network.inputShape.dimensions), of: Float.self) {
+            target in
             for index in target.indices { target[index] = 2 * stream.uniform(at: index) - 1 }
         }
         let other = source.stream(.other(1))
         switch network.task {
         case .classification(let classes):
             answers = Tensor(
-                (0..<batchSize).map { Int32(other.bits(at: $0) % UInt32(clamping: classes)) }, shape: [batchSize])
+                (0..<batchSize).map { Int32(other.bits(at: $0) % UInt32(clamping: classes)) },
+                shape: [batchSize])
         case .regression(let outputs):
-            answers = Tensor((0..<batchSize * outputs).map { other.uniform(at: $0) }, shape: [batchSize, outputs])
+            answers = Tensor(
+                (0..<batchSize * outputs).map { other.uniform(at: $0) }, shape: [batchSize, outputs])
         }
     }
 

@@ -7,7 +7,9 @@ public enum PeakMemory {
     /// `VmHWM` of `/proc/self/status` on Linux, since `getrusage` also counts what ran before in the same process.
     public static var byteCount: Int? {
         #if os(Linux)
-            guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
+            guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else {
+                return nil
+            }
             for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
                 return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
             }

@@ -42,9 +42,12 @@ extension Image {
     ///
     /// - Throws: `ImageError` where `shape` is not an image's.
     public func tensor(fitting shape: Shape) throws(ImageError) -> Tensor {
-        guard shape.rank == 3 else { throw ImageError("a network for vectors \(shape) takes no images; give it a .npy file") }
+        guard shape.rank == 3 else {
+            throw ImageError("a network for vectors \(shape) takes no images; give it a .npy file")
+        }
         guard [1, 3].contains(shape[0]) else {
-            throw ImageError("the network takes \(shape[0]) channels, and an image has 1 or 3; give it a .npy file")
+            throw ImageError(
+                "the network takes \(shape[0]) channels, and an image has 1 or 3; give it a .npy file")
         }
         return try converted(toChannels: shape[0]).resized(toHeight: shape[1], width: shape[2]).tensor
     }

@@ -66,21 +66,26 @@ extension Model {
             Array(samples.shape.dimensions.dropFirst()) == expected.dimensions
         else {
             let extents = expected.dimensions.map(String.init).joined(separator: ", ")
-            throw TrainingError(.data, "the samples are \(samples.shape) and the network takes [N, \(extents)]")
+            throw TrainingError(
+                .data, "the samples are \(samples.shape) and the network takes [N, \(extents)]")
         }
         return samples.converted(to: .float32)
     }
 
     private func checked(_ labels: Tensor, count: Int) throws(TrainingError) -> Tensor {
         guard case .classification(let classes) = network.task else {
-            throw TrainingError(.data, "labels are for classification, and the network is for \(network.task)")
+            throw TrainingError(
+                .data, "labels are for classification, and the network is for \(network.task)")
         }
         guard labels.shape == [count], !labels.dtype.isFloatingPoint else {
             throw TrainingError(
-                .data, "the labels are \(labels.dtype)\(labels.shape); expected integers of the shape [\(count)]")
+                .data,
+                "the labels are \(labels.dtype)\(labels.shape); expected integers of the shape [\(count)]")
         }
         let labels = labels.converted(to: .int32)
-        if let (index, label) = labels.scalars(as: Int32.self).enumerated().first(where: { $1 < 0 || $1 >= classes }) {
+        if let (index, label) = labels.scalars(as: Int32.self).enumerated().first(where: {
+            $1 < 0 || $1 >= classes
+        }) {
             throw TrainingError(.data, "label \(index) is \(label); the classes are 0 to \(classes - 1)")
         }
         return labels

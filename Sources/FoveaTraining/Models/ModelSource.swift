@@ -40,7 +40,10 @@ public enum ModelSource: Hashable, Sendable {
     private static func unknown(_ text: String) -> String {
         let names = Zoo.entries.map(\.card.name)
         let close = Spelling.closest(to: text, in: names)
-        let advice = close.isEmpty ? "the names are \(names.joined(separator: ", "))" : "did you mean \(close.joined(separator: " or "))?"
+        let advice =
+            close.isEmpty
+            ? "the names are \(names.joined(separator: ", "))"
+            : "did you mean \(close.joined(separator: " or "))?"
         return "there is no model '\(text)'; \(advice)"
             + (close.isEmpty ? "; or give an architecture in notation or a .safetensors file" : "")
     }
@@ -60,21 +63,25 @@ public enum ModelSource: Hashable, Sendable {
             let task = task ?? .classification(classes: card.classes)
             guard case .classification = task else {
                 throw TrainingError(
-                    .configuration, "\(name) is for classification, not for \(task); give an architecture in notation")
+                    .configuration,
+                    "\(name) is for classification, not for \(task); give an architecture in notation")
             }
             return Architecture(name, input: input ?? card.input, task: task)
         case .notation(let text):
             guard let input else {
                 throw TrainingError(
-                    .configuration, "an architecture in notation needs the shape of a sample; give --input CxHxW")
+                    .configuration,
+                    "an architecture in notation needs the shape of a sample; give --input CxHxW")
             }
-            let own = Network.Task.classification(classes: try Self.width(of: try Notation(text), input: input))
+            let own = Network.Task.classification(
+                classes: try Self.width(of: try Notation(text), input: input))
             return Architecture(text, input: input, task: task ?? own)
         case .file(let path):
             let architecture = try Architecture(ofModelAt: path)
             if let input, input.dimensions != architecture.input {
                 throw TrainingError(
-                    .configuration, "the model in \(path) takes samples \(Shape(architecture.input)), not \(input)")
+                    .configuration,
+                    "the model in \(path) takes samples \(Shape(architecture.input)), not \(input)")
             }
             let own = try architecture.network().task
             if let task, task != own {

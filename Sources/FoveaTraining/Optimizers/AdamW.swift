@@ -9,6 +9,7 @@ import FoveaGraph
 ///
 /// Source: Loshchilov and Hutter 2019, algorithm 2, with the decay scaled by the rate.
 public struct AdamW: Optimizer {
+    /// The name in configurations.
     public static let name = "adamw"
 
     /// The share of the first moment that is kept, in [0, 1).
@@ -28,6 +29,7 @@ public struct AdamW: Optimizer {
         self.weightDecay = weightDecay
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -37,6 +39,7 @@ public struct AdamW: Optimizer {
             weightDecay: try container.decodeIfPresent(Float.self, forKey: .weightDecay) ?? 0.01)
     }
 
+    /// Throws where a setting has no meaning.
     public func validate() throws(TrainingError) {
         try check("Adam", "beta1", beta1, beta1 >= 0 && beta1 < 1, "in [0, 1)")
         try check("Adam", "beta2", beta2, beta2 >= 0 && beta2 < 1, "in [0, 1)")
@@ -44,6 +47,7 @@ public struct AdamW: Optimizer {
         try check("AdamW", "the weight decay", weightDecay, weightDecay >= 0, "0 or more")
     }
 
+    /// Adds the update of one parameter to the graph.
     public func update(
         of parameter: Graph.Value, gradient: Graph.Value, learningRate: Graph.Value, in graph: inout Graph
     ) throws(GraphError) {

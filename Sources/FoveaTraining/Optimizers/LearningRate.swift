@@ -91,6 +91,7 @@ extension LearningRate: Codable {
         case constant, step, cosine, oneCycle
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let rate = try container.decode(Float.self, forKey: .rate)
@@ -110,6 +111,7 @@ extension LearningRate: Codable {
         }
     }
 
+    /// Writes the settings.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         switch self {

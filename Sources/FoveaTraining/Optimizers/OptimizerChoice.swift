@@ -21,6 +21,7 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
         case name
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let name = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .name)
         if let given = decoder.userInfo[Self.given] as? any Optimizer, Swift.type(of: given).name == name {
@@ -37,16 +38,19 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
         optimizer = try type.init(from: decoder)
     }
 
+    /// Writes the settings.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Swift.type(of: optimizer).name, forKey: .name)
         try optimizer.encode(to: encoder)
     }
 
+    /// Whether both are of one kind with equal settings.
     public static func == (left: OptimizerChoice, right: OptimizerChoice) -> Bool {
         AnyHashable(left.optimizer) == AnyHashable(right.optimizer)
     }
 
+    /// Hashes the kind and the settings.
     public func hash(into hasher: inout Hasher) {
         optimizer.hash(into: &hasher)
     }

@@ -10,6 +10,7 @@ import FoveaGraph
 ///
 /// Slot: `momentum`, where there is one.
 public struct SGD: Optimizer {
+    /// The name in configurations.
     public static let name = "sgd"
 
     /// The share of the velocity that is kept, in [0, 1).
@@ -26,6 +27,7 @@ public struct SGD: Optimizer {
         self.weightDecay = weightDecay
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -34,6 +36,7 @@ public struct SGD: Optimizer {
             weightDecay: try container.decodeIfPresent(Float.self, forKey: .weightDecay) ?? 0)
     }
 
+    /// Throws where a setting has no meaning.
     public func validate() throws(TrainingError) {
         try check("SGD", "the momentum", momentum, momentum >= 0 && momentum < 1, "in [0, 1)")
         try check("SGD", "the weight decay", weightDecay, weightDecay >= 0, "0 or more")
@@ -43,6 +46,7 @@ public struct SGD: Optimizer {
         }
     }
 
+    /// Adds the update of one parameter to the graph.
     public func update(
         of parameter: Graph.Value, gradient: Graph.Value, learningRate: Graph.Value, in graph: inout Graph
     ) throws(GraphError) {

@@ -30,7 +30,8 @@ public struct Preflight: Sendable {
         let shape = data.train.sampleShape
         if let input = run.input, input != shape {
             throw TrainingError(
-                .configuration, "the input is to be \(input) and a sample of \(run.data) is \(shape); leave the input out")
+                .configuration,
+                "the input is to be \(input) and a sample of \(run.data) is \(shape); leave the input out")
         }
         if let begin {
             model = begin
@@ -43,11 +44,13 @@ public struct Preflight: Sendable {
             model = try Model(architecture, seed: run.seed, backend: backend)
         }
         if run.l2 != nil, begin != nil {
-            throw TrainingError(.configuration, "l2 belongs to the architecture, which the model file holds; leave it out")
+            throw TrainingError(
+                .configuration, "l2 belongs to the architecture, which the model file holds; leave it out")
         }
         if let test = data.test {
             try DataCheck.check(
-                try SampleSet(test, preprocessing: model.preparation(for: test)), fits: model.network, as: test.name)
+                try SampleSet(test, preprocessing: model.preparation(for: test)), fits: model.network,
+                as: test.name)
         }
         memory = try Self.memory(of: model.network, training: training)
         let available = ProcessInfo.processInfo.physicalMemory
@@ -64,7 +67,9 @@ public struct Preflight: Sendable {
         return .regression(outputs: data.targetCount)
     }
 
-    private static func check(_ expected: Shape, against shape: Shape, _ run: RunConfiguration) throws(TrainingError) {
+    private static func check(_ expected: Shape, against shape: Shape, _ run: RunConfiguration)
+        throws(TrainingError)
+    {
         guard expected == shape else {
             throw TrainingError(.data, "a sample of \(run.data) is \(shape) and the model takes \(expected)")
         }
@@ -82,7 +87,9 @@ public struct Preflight: Sendable {
 extension ModelSource {
     /// What images are brought to: the zoo's own shape where it is for colour photographs of any size.
     var imageShape: Shape? {
-        guard case .zoo(let name) = self, let card = try? Zoo.entry(named: name).card, card.preprocessing != nil else {
+        guard case .zoo(let name) = self, let card = try? Zoo.entry(named: name).card,
+            card.preprocessing != nil
+        else {
             return nil
         }
         return card.input

@@ -83,7 +83,8 @@ public struct RunConfiguration: Hashable, Sendable {
             training.optimizer = OptimizerChoice(AdamW(weightDecay: weightDecay ?? 0.01))
         }
         try refuse(
-            optimizer != .sgd && (momentum != nil || nesterov), "\(optimizer.rawValue) takes no momentum; use sgd")
+            optimizer != .sgd && (momentum != nil || nesterov),
+            "\(optimizer.rawValue) takes no momentum; use sgd")
         switch schedule {
         case .constant: training.learningRate = .constant(learningRate)
         case .step: training.learningRate = .step(learningRate, every: max(1, epochs / 3))
@@ -91,12 +92,16 @@ public struct RunConfiguration: Hashable, Sendable {
         case .oneCycle: training.learningRate = .oneCycle(learningRate)
         }
         try refuse(schedule != .cosine && warmup != 0, "only the cosine schedule has a warm-up; leave it out")
-        try refuse(!(validation >= 0 && validation < 1), "validation is a share from 0 to below 1, not \(validation)")
+        try refuse(
+            !(validation >= 0 && validation < 1), "validation is a share from 0 to below 1, not \(validation)"
+        )
         try refuse(
             validation == 0 && (restoreBest || patience != nil),
             "the best epoch and early stopping are decided on a validation set; raise validation above 0")
         if let l2 { try refuse(!(l2 >= 0 && l2.isFinite), "l2 is 0 or more, not \(l2)") }
-        if let threads { try refuse(!(1...1024).contains(threads), "threads is in 1 ... 1024, not \(threads)") }
+        if let threads {
+            try refuse(!(1...1024).contains(threads), "threads is in 1 ... 1024, not \(threads)")
+        }
         try training.validate()
         return training
     }
@@ -131,15 +136,18 @@ public struct Recipe: Hashable, Sendable {
         switch name {
         case "lenet5", "lenet5_relu", "mlp":
             Recipe(
-                epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine, weightDecay: nil,
+                epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine,
+                weightDecay: nil,
                 validation: 0.05)
         case _ where name.hasPrefix("resnet"):
             Recipe(
-                epochs: 30, batch: 64, optimizer: .sgd, learningRate: 0.05, schedule: .cosine, weightDecay: 1e-4,
+                epochs: 30, batch: 64, optimizer: .sgd, learningRate: 0.05, schedule: .cosine,
+                weightDecay: 1e-4,
                 validation: 0.15)
         default:
             Recipe(
-                epochs: 12, batch: 128, optimizer: .adam, learningRate: 1e-3, schedule: .cosine, weightDecay: nil,
+                epochs: 12, batch: 128, optimizer: .adam, learningRate: 1e-3, schedule: .cosine,
+                weightDecay: nil,
                 validation: 0.15)
         }
     }
