@@ -21,8 +21,9 @@ setup: ## bring the libraries and Fashion-MNIST (Scripts/setup --help tells more
 build: setup ## build the command, .build/release/fovea
 	$(SWIFT) build -c release --product fovea
 
-train: build ## train LeNet-5 on Fashion-MNIST, then evaluate it on the test set; results in runs/lenet5
-	$(FOVEA) train --model $(MODEL) --data $(DATA) --output $(RUN) $(TRAIN_OPTIONS)
+train: build ## train LeNet-5 on Fashion-MNIST, or go on with it, and evaluate it; results in runs/lenet5
+	if [ -e $(RUN)/config.yaml ]; then $(FOVEA) train --resume $(RUN); \
+	else $(FOVEA) train --model $(MODEL) --data $(DATA) --output $(RUN) $(TRAIN_OPTIONS); fi
 	$(FOVEA) evaluate --model $(RUN)/model.safetensors --data $(DATA) --split test
 
 test: setup ## run the whole test suite, in release mode

@@ -74,7 +74,7 @@ let package = Package(
         .testTarget(
             name: "FoveaDataTests", dependencies: ["FoveaData", "FoveaImages", "FoveaFormats", "CZlib"]),
         .testTarget(name: "FoveaTrainingTests", dependencies: ["FoveaTraining"]),
-        .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea"]),
+        .testTarget(name: "FoveaCommandTests", dependencies: ["Fovea", "FoveaCommand"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -19,7 +19,8 @@ struct FoveaCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Models.self, SummaryCommand.self, Train.self, Evaluate.self, Predict.self, Forward.self, Gradients.self,
+            Models.self, SummaryCommand.self, Train.self, Evaluate.self, Predict.self, Forward.self,
+            Gradients.self,
             Bench.self, DataCommand.self,
         ])
 

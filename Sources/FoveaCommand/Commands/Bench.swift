@@ -29,7 +29,9 @@ struct Bench: ParsableCommand {
     @Option(help: "The arithmetic.")
     var precision: Precision = .f32
 
-    @Option(help: ArgumentHelp("The number of steps to time; as many as fit 3 s unless given.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "The number of steps to time; as many as fit 3 s unless given.", valueName: "count"))
     var steps: Int?
 
     @Option(help: "The optimizer of a training step: sgd has a momentum of 0.9.")

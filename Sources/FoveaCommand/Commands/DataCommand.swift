@@ -4,7 +4,8 @@ import Fovea
 /// `fovea data`: what a data set holds.
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Show what a data set holds: counts, shapes, classes, ranges, defects.")
+        commandName: "data", abstract: "Show what a data set holds: counts, shapes, classes, ranges, defects."
+    )
 
     @Argument(help: ArgumentHelp("A built-in name or a directory.", valueName: "data"))
     var data: String
@@ -19,7 +20,10 @@ struct DataCommand: ParsableCommand {
     }
 
     private func text(_ summary: DataSummary) -> String {
-        var lines = ["\(summary.name): " + summary.parts.map { "\(Format.grouped($0.count)) \($0.name)" }.joined(separator: ", ")]
+        var lines = [
+            "\(summary.name): "
+                + summary.parts.map { "\(Format.grouped($0.count)) \($0.name)" }.joined(separator: ", ")
+        ]
         for part in summary.parts {
             lines += [
                 "", part.name,
@@ -37,15 +41,19 @@ struct DataCommand: ParsableCommand {
             if part.nonFinite > 0 { lines.append("  not finite  \(Format.grouped(part.nonFinite)) numbers") }
         }
         if summary.sharedSamples > 0 {
-            lines += ["", "\(Format.grouped(summary.sharedSamples)) test samples are in the training part, too"]
+            lines += [
+                "", "\(Format.grouped(summary.sharedSamples)) test samples are in the training part, too",
+            ]
         }
         var text = lines.joined(separator: "\n") + "\n"
         if !summary.classes.isEmpty {
             let rows = summary.classes.enumerated().prefix(100).map { index, name in
                 [String(index), name] + summary.parts.map { Format.grouped($0.classCounts[index]) }
             }
-            text += "\n" + Format.table(
-                ["class", "name"] + summary.parts.map(\.name), rows, numbers: [0, 2, 3])
+            text +=
+                "\n"
+                + Format.table(
+                    ["class", "name"] + summary.parts.map(\.name), rows, numbers: [0, 2, 3])
             if summary.classes.count > 100 { text += "and \(summary.classes.count - 100) more classes\n" }
         }
         return text

@@ -71,7 +71,8 @@ struct EvaluationReport: Encodable {
         guard let metrics = evaluation.classification else { return }
         let classes = metrics.classes.enumerated().map { index, values in
             PerClass(
-                label: labels.indices.contains(index) ? labels[index] : String(index), precision: values.precision,
+                label: labels.indices.contains(index) ? labels[index] : String(index),
+                precision: values.precision,
                 recall: values.recall, f1: values.f1, samples: values.samples)
         }
         try container.encode(classes, forKey: Key(stringValue: "classes"))
@@ -84,16 +85,20 @@ enum EvaluationText {
     static func text(_ evaluation: Evaluation, labels: [String]) -> String {
         var text = Format.table(
             ["metric", "value"],
-            [["samples", Format.grouped(evaluation.samples)]] + evaluation.values.map { [$0.name, Format.fixed($0.value)] },
+            [["samples", Format.grouped(evaluation.samples)]]
+                + evaluation.values.map { [$0.name, Format.fixed($0.value)] },
             numbers: [1])
         guard let metrics = evaluation.classification, metrics.classes.count <= 100 else { return text }
         let rows = metrics.classes.enumerated().map { index, values in
             [
-                labels.indices.contains(index) ? labels[index] : String(index), Format.fixed(values.precision),
+                labels.indices.contains(index) ? labels[index] : String(index),
+                Format.fixed(values.precision),
                 Format.fixed(values.recall), Format.fixed(values.f1), Format.grouped(values.samples),
             ]
         }
-        text += "\n" + Format.table(["class", "precision", "recall", "F1", "samples"], rows, numbers: [1, 2, 3, 4])
+        text +=
+            "\n"
+            + Format.table(["class", "precision", "recall", "F1", "samples"], rows, numbers: [1, 2, 3, 4])
         return text
     }
 }

@@ -6,7 +6,9 @@ struct WeightedModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A name, an architecture in notation, or a model file.", valueName: "model"))
     var model: String
 
-    @Option(help: ArgumentHelp("The weights (.safetensors), each under its key; every key must fit.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "The weights (.safetensors), each under its key; every key must fit.", valueName: "file"))
     var weights: String?
 
     @Option(help: ArgumentHelp("The number of classes; the model's own unless given.", valueName: "count"))

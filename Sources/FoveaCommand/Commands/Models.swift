@@ -14,7 +14,8 @@ struct Models: ParsableCommand {
         if json { return try writeJSON(Report(models: cards.map(Entry.init))) }
         let rows = cards.map { card in
             [
-                card.name, card.input.dimensions.map(String.init).joined(separator: "x"), String(card.classes),
+                card.name, card.input.dimensions.map(String.init).joined(separator: "x"),
+                String(card.classes),
                 Format.grouped(card.parameters), Format.grouped(card.macs), card.source,
             ]
         }

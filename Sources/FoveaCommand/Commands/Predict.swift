@@ -19,6 +19,8 @@ struct Predict: ParsableCommand {
     @Option(help: ArgumentHelp("How many of the likeliest classes to print.", valueName: "count"))
     var top = 1
 
+    @OptionGroup var threads: ThreadOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -27,7 +29,8 @@ struct Predict: ParsableCommand {
     }
 
     func run() throws {
-        let model = try Model(contentsOf: model)
+        var model = try Model(contentsOf: model)
+        model.backend = try threads.threads.map { CPUBackend(threads: $0) } ?? backend(for: model.network)
         // Read all inputs before anything is printed: a failed command leaves no half of a result.
         var predictions: [Entry] = []
         for input in inputs {
@@ -38,7 +41,8 @@ struct Predict: ParsableCommand {
                     for (rank, prediction) in classes.enumerated() {
                         predictions.append(
                             Entry(
-                                input: input, sample: isOne ? nil : index, rank: rank + 1, label: prediction.label,
+                                input: input, sample: isOne ? nil : index, rank: rank + 1,
+                                label: prediction.label,
                                 index: prediction.index, probability: prediction.probability))
                     }
                 }
@@ -58,6 +62,12 @@ struct Predict: ParsableCommand {
         } else {
             try StandardOutput.write(text(predictions))
         }
+    }
+
+    /// Starting and joining threads takes longer than all the arithmetic of a small network.
+    private func backend(for network: Network) throws -> CPUBackend {
+        let isSmall = try Summary(of: network).macs < 20_000_000
+        return CPUBackend(threads: isSmall ? 1 : nil)
     }
 
     private func text(_ predictions: [Entry]) -> String {
@@ -94,7 +104,9 @@ struct Predict: ParsableCommand {
 private enum SampleFile {
     /// The samples in the file at `path`, `[N, …]`.
     static func read(_ path: String, for model: Model) throws -> Tensor {
-        if path.lowercased().hasSuffix(".npy") { return try array(try NPY.read(contentsOf: path), path, model) }
+        if path.lowercased().hasSuffix(".npy") {
+            return try array(try NPY.read(contentsOf: path), path, model)
+        }
         let bytes = try FileContents.read(path)
         let tensor = try Image(decoding: bytes, name: path).tensor(fitting: model.sampleShape)
         return tensor.reshaped(to: Shape([1] + tensor.shape.dimensions))
@@ -108,13 +120,15 @@ private enum SampleFile {
             if extents == expected || (expected.first == 1 && extents == Array(expected.dropFirst())) {
                 [1] + expected
             } else if Array(extents.dropFirst()) == expected
-                || (expected.first == 1 && extents.count == 3 && Array(extents.dropFirst()) == Array(expected.dropFirst()))
+                || (expected.first == 1 && extents.count == 3
+                    && Array(extents.dropFirst()) == Array(expected.dropFirst()))
             {
                 [extents[0]] + expected
             } else { nil }
         guard let shape else {
             throw Failure(
-                .badData, "\(path): an array \(array.shape); the model takes \(model.sampleShape), or several in a row")
+                .badData,
+                "\(path): an array \(array.shape); the model takes \(model.sampleShape), or several in a row")
         }
         let tensor = array.reshaped(to: Shape(shape))
         return tensor.dtype == .uint8 ? tensor : tensor.converted(to: .float32)

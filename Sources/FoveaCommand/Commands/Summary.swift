@@ -4,7 +4,8 @@ import Fovea
 /// `fovea summary`: what a model costs and sees, layer by layer.
 struct SummaryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "summary", abstract: "Show a model layer by layer: shapes, receptive field, weights, MACs, bytes.")
+        commandName: "summary",
+        abstract: "Show a model layer by layer: shapes, receptive field, weights, MACs, bytes.")
 
     @OptionGroup var architecture: ArchitectureOptions
 

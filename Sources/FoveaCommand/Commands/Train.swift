@@ -16,7 +16,9 @@ struct Train: ParsableCommand {
             --resume goes on from there, to the same numbers as never having stopped.
             """)
 
-    @Option(help: ArgumentHelp("A name, an architecture in notation, or a model file to begin with.", valueName: "model"))
+    @Option(
+        help: ArgumentHelp(
+            "A name, an architecture in notation, or a model file to begin with.", valueName: "model"))
     var model: String?
 
     @Option(help: ArgumentHelp("A built-in name or a directory.", valueName: "data"))
@@ -40,7 +42,9 @@ struct Train: ParsableCommand {
 
     func validate() throws {
         if resume != nil {
-            guard model == nil, data == nil, config == nil, output == nil, options.isEmpty, threads.threads == nil else {
+            guard model == nil, data == nil, config == nil, output == nil, options.isEmpty,
+                threads.threads == nil
+            else {
                 throw ValidationError("--resume takes all settings from the run; leave the other options out")
             }
         } else if config == nil, model == nil || data == nil {
@@ -52,7 +56,8 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let outcome = try resume.map(resume) ?? begin()
-        let seconds = Double((clock.now - start).components.seconds)
+        let seconds =
+            Double((clock.now - start).components.seconds)
             + Double((clock.now - start).components.attoseconds) * 1e-18
         if case .interrupted(let signal) = outcome.history.outcome {
             StandardError.write(
@@ -89,7 +94,8 @@ struct Train: ParsableCommand {
         let file = try config.map(RunFile.init)
         let names = try file?.names()
         guard let model = model ?? names?.model, let data = data ?? names?.data else {
-            throw Failure(.badData, "\(config ?? ""): there is no model or no data; add 'model: …' and 'data: …'")
+            throw Failure(
+                .badData, "\(config ?? ""): there is no model or no data; add 'model: …' and 'data: …'")
         }
         var run = RunConfiguration(model: model, data: data)
         try file?.apply(to: &run)
@@ -142,7 +148,8 @@ struct Train: ParsableCommand {
         let file = try RunFile(contentsOf: directory.configurationPath)
         let names = try file.names()
         guard let model = names.model, let data = names.data else {
-            throw Failure(.badData, "\(directory.configurationPath): there is no model or no data; it is not a run's")
+            throw Failure(
+                .badData, "\(directory.configurationPath): there is no model or no data; it is not a run's")
         }
         var run = RunConfiguration(model: model, data: data)
         try file.apply(to: &run)
@@ -160,10 +167,12 @@ struct Train: ParsableCommand {
         let (trained, history) = try withExtendedLifetime(watcher) {
             defer { display.clear() }
             return try Trainer.resume(
-                from: directory, on: preflight.data.train, backend: backend, stopRequest: request, onEvent: display.show)
+                from: directory, on: preflight.data.train, backend: backend, stopRequest: request,
+                onEvent: display.show)
         }
         return Outcome(
-            run: run, directory: directory, model: trained, data: preflight.data, training: preflight.training,
+            run: run, directory: directory, model: trained, data: preflight.data,
+            training: preflight.training,
             history: history)
     }
 
@@ -174,7 +183,8 @@ struct Train: ParsableCommand {
         guard let part = outcome.data.test else { return nil }
         let test = try outcome.model.evaluate(on: try outcome.model.matching(part))
         try RunReport(
-            model: outcome.model, configuration: outcome.training, data: outcome.data.train, history: outcome.history,
+            model: outcome.model, configuration: outcome.training, data: outcome.data.train,
+            history: outcome.history,
             test: test
         ).write(to: outcome.directory)
         return test
@@ -185,7 +195,9 @@ struct Train: ParsableCommand {
         if let test {
             var text = "test    loss \(Format.fixed(test.loss))"
             if let metrics = test.classification { text += ", accuracy \(Format.fixed(metrics.accuracy))" }
-            if let metrics = test.regression { text += ", RMSE \(Format.fixed(metrics.rootMeanSquaredError))" }
+            if let metrics = test.regression {
+                text += ", RMSE \(Format.fixed(metrics.rootMeanSquaredError))"
+            }
             lines.append(text + " on \(Format.grouped(test.samples)) samples")
         }
         lines += ["model   \(outcome.directory.modelPath)", "report  \(outcome.directory.reportPath)"]
@@ -223,7 +235,12 @@ struct Train: ParsableCommand {
 
     /// `text` as a shell takes it.
     private static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=,:+".contains($0)) }
-        return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        let isPlain =
+            !text.isEmpty
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=,:+".contains($0)) }
+        return isPlain
+            ? text
+            : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+                + "'"
     }
 }

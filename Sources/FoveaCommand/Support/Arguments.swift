@@ -6,8 +6,11 @@ struct InputShape: ExpressibleByArgument, CustomStringConvertible {
     let shape: Shape
 
     init?(argument: String) {
-        let extents = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard [1, 3].contains(extents.count), extents.allSatisfy({ $0.map { 1...1_000_000 ~= $0 } ?? false }) else {
+        let extents = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map {
+            Int($0)
+        }
+        guard [1, 3].contains(extents.count), extents.allSatisfy({ $0.map { 1...1_000_000 ~= $0 } ?? false })
+        else {
             return nil
         }
         shape = Shape(extents.map { $0! })
@@ -54,7 +57,11 @@ struct ArchitectureOptions: ParsableArguments {
     var classes: Int?
 
     func network() throws -> Network {
-        try parsing { try ModelSource(model).architecture(input: input?.shape, task: classes.map { .classification(classes: $0) })
-                .network() }
+        try parsing {
+            try ModelSource(model).architecture(
+                input: input?.shape, task: classes.map { .classification(classes: $0) }
+            )
+            .network()
+        }
     }
 }

@@ -39,7 +39,8 @@ enum Format {
         let seconds = Int(max(0, min(seconds, 1e7)).rounded(.up))
         let (minutes, hours) = (seconds / 60 % 60, seconds / 3600)
         return hours > 0
-            ? String(format: "%d:%02d:%02d", hours, minutes, seconds % 60) : String(format: "%d:%02d", minutes, seconds % 60)
+            ? String(format: "%d:%02d:%02d", hours, minutes, seconds % 60)
+            : String(format: "%d:%02d", minutes, seconds % 60)
     }
 
     /// Aligned columns under their headings, those at `numbers` to the right.

@@ -25,7 +25,9 @@ struct RunFile {
         } catch let error as YamlError {
             throw Failure(.badData, Self.message(error, path: path))
         }
-        guard let node else { throw Failure(.badData, "\(path): the file is empty; expected 'model: …' and 'data: …'") }
+        guard let node else {
+            throw Failure(.badData, "\(path): the file is empty; expected 'model: …' and 'data: …'")
+        }
         guard case .mapping(let mapping) = node else {
             throw Failure(.badData, "\(path): expected settings such as 'epochs: 12', one to a line")
         }
@@ -41,7 +43,8 @@ struct RunFile {
             .composer(_, let problem, let mark, _):
             return "\(path): line \(mark.line), column \(mark.column): \(problem)"
         case .duplicatedKeysInMapping(let keys, _):
-            return "\(path): \(keys.map { "\($0)" }.joined(separator: ", ")) stands there twice; leave one out"
+            return
+                "\(path): \(keys.map { "\($0)" }.joined(separator: ", ")) stands there twice; leave one out"
         default:
             return "\(path): not YAML: " + "\(error)".split(separator: "\n").joined(separator: " ")
         }
@@ -58,13 +61,16 @@ struct RunFile {
             guard let setting = RunSetting(rawValue: entry.key) else {
                 let close = Spelling.closest(to: entry.key, in: RunSetting.allCases.map(\.rawValue))
                 throw failure(
-                    entry, "there is no setting '\(entry.key)'; "
+                    entry,
+                    "there is no setting '\(entry.key)'; "
                         + (close.isEmpty
                             ? "the settings are \(RunSetting.allCases.map(\.rawValue).joined(separator: ", "))"
                             : "did you mean \(close.joined(separator: " or "))?"))
             }
             // A value of `null` or none leaves the setting as it is.
-            if case .scalar(let scalar) = entry.value, scalar.string.isEmpty || entry.value.null != nil { continue }
+            if case .scalar(let scalar) = entry.value, scalar.string.isEmpty || entry.value.null != nil {
+                continue
+            }
             switch setting {
             case .model: run.model = try text(entry)
             case .data: run.data = try text(entry)
@@ -130,14 +136,17 @@ struct RunFile {
 
     private func flag(_ entry: Entry) throws -> Bool {
         let text = try scalar(entry, "true or false")
-        guard let value = Bool(text) else { throw failure(entry, "\(entry.key) is '\(text)'; expected true or false") }
+        guard let value = Bool(text) else {
+            throw failure(entry, "\(entry.key) is '\(text)'; expected true or false")
+        }
         return value
     }
 
     private func shape(_ entry: Entry) throws -> Shape {
         let text = try scalar(entry, "a shape such as 3x224x224")
         guard let value = InputShape(argument: text) else {
-            throw failure(entry, "\(entry.key) is '\(text)'; expected a shape such as 3x224x224, or 13 for a vector")
+            throw failure(
+                entry, "\(entry.key) is '\(text)'; expected a shape such as 3x224x224, or 13 for a vector")
         }
         return value.shape
     }
@@ -155,7 +164,8 @@ struct RunFile {
 
 /// The names of the settings, in the order in which they are written.
 enum RunSetting: String, CaseIterable {
-    case model, data, input, validation, epochs, batch, optimizer, learningRate, schedule, warmup, momentum, nesterov
+    case model, data, input, validation, epochs, batch, optimizer, learningRate, schedule, warmup, momentum,
+        nesterov
     case weightDecay, l2, seed, restoreBest, patience, checkpointEverySteps, threads
 }
 

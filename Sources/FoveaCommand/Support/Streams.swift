@@ -8,7 +8,8 @@ enum StandardOutput {
     static func write(_ text: String) throws {
         guard writeAll(text, to: STDOUT_FILENO) else {
             throw Failure(
-                .inputOutput, "standard output: cannot write: \(String(cString: strerror(errno)).lowercased()); "
+                .inputOutput,
+                "standard output: cannot write: \(String(cString: strerror(errno)).lowercased()); "
                     + "check where it goes and the space left there")
         }
     }

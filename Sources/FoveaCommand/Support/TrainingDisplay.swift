@@ -13,7 +13,8 @@ final class TrainingDisplay {
         switch event {
         case .started(let start):
             self.start = start
-            var text = "\(Format.grouped(start.parameters)) parameters, \(Format.grouped(start.samples)) training and "
+            var text =
+                "\(Format.grouped(start.parameters)) parameters, \(Format.grouped(start.samples)) training and "
                 + "\(Format.grouped(start.validationSamples)) validation samples, "
                 + "\(start.epochs) epochs, \(Format.grouped(start.steps)) steps of \(start.batchSize)"
             if start.stepsMade > 0 { text += ", going on after step \(Format.grouped(start.stepsMade))" }
@@ -22,7 +23,9 @@ final class TrainingDisplay {
         case .epoch(let record): line(text(record))
         case .checkpoint: break
         case .ended(let outcome):
-            if case .stoppedEarly = outcome { line("stopped early: no epoch was better for as long as the patience allows") }
+            if case .stoppedEarly = outcome {
+                line("stopped early: no epoch was better for as long as the patience allows")
+            }
         }
     }
 
@@ -41,7 +44,8 @@ final class TrainingDisplay {
         let width = String(start?.epochs ?? 0).count
         let number = String(record.epoch)
         var parts = [
-            "epoch " + String(repeating: " ", count: max(0, width - number.count)) + "\(number)/\(start?.epochs ?? 0)",
+            "epoch " + String(repeating: " ", count: max(0, width - number.count))
+                + "\(number)/\(start?.epochs ?? 0)",
             "loss \(Format.fixed(record.loss))",
         ]
         if let accuracy = record.accuracy { parts.append("accuracy \(Format.fixed(accuracy))") }
@@ -66,7 +70,8 @@ final class TrainingDisplay {
 
         let stepsPerEpoch = max(1, start.steps / max(1, start.epochs))
         let share = Double(record.step - (record.epoch - 1) * stepsPerEpoch) / Double(stepsPerEpoch)
-        let left = Double(start.steps - record.step) * Double(start.batchSize) / max(record.samplesPerSecond, 1e-9)
+        let left =
+            Double(start.steps - record.step) * Double(start.batchSize) / max(record.samplesPerSecond, 1e-9)
         let head = "epoch \(record.epoch)/\(start.epochs) "
         var tail = " \(Int(100 * share)) %  loss \(Format.fixed(record.meanLoss))"
         if let accuracy = record.meanAccuracy { tail += "  accuracy \(Format.fixed(accuracy))" }

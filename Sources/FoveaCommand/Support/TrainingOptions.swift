@@ -6,7 +6,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The shape that images of a folder are scaled to.", valueName: "CxHxW"))
     var input: InputShape?
 
-    @Option(help: ArgumentHelp("The share of the training samples to validate on; 0 for none.", valueName: "share"))
+    @Option(
+        help: ArgumentHelp(
+            "The share of the training samples to validate on; 0 for none.", valueName: "share"))
     var validation: Double?
 
     @Option(help: ArgumentHelp("The number of times that each sample is used.", valueName: "count"))
@@ -37,10 +39,13 @@ struct TrainingOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Let sgd look ahead, after Nesterov.")
     var nesterov: Bool?
 
-    @Option(help: ArgumentHelp("The decay of weights of sgd (coupled) or adamw (decoupled).", valueName: "strength"))
+    @Option(
+        help: ArgumentHelp(
+            "The decay of weights of sgd (coupled) or adamw (decoupled).", valueName: "strength"))
     var weightDecay: Float?
 
-    @Option(help: ArgumentHelp("The strength of an L2 penalty on weights, not on biases.", valueName: "strength"))
+    @Option(
+        help: ArgumentHelp("The strength of an L2 penalty on weights, not on biases.", valueName: "strength"))
     var l2: Float?
 
     @Option(help: ArgumentHelp("What decides weights, order, split and dropout.", valueName: "number"))
@@ -80,8 +85,10 @@ struct TrainingOptions: ParsableArguments {
 
     /// Whether no option was given.
     var isEmpty: Bool {
-        input == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil && learningRate == nil
-            && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil && l2 == nil
+        input == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil
+            && learningRate == nil
+            && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil
+            && l2 == nil
             && seed == nil && restoreBest == nil && patience == nil && checkpointEverySteps == nil
     }
 }

@@ -18,7 +18,7 @@ public struct RunConfiguration: Hashable, Sendable {
     public var model: String
     /// A built-in name or a path.
     public var data: String
-    /// The shape of a sample; that of the data unless given. Folders of images are scaled to it.
+    /// The shape of a sample, that of the data unless given; folders of images are scaled to it.
     public var input: Shape?
     /// The share of the training samples that is validated on after each epoch; 0 for none.
     public var validation = 0.15

@@ -1,0 +1,156 @@
+import Foundation
+import Fovea
+import Testing
+
+/// A training from the command, and what it leaves.
+@Suite struct TrainingTests {
+    let folder: Folder
+
+    init() throws {
+        folder = try Folder()
+        try folder.writeData()
+    }
+
+    private func train(_ more: String...) -> [String] {
+        ["train", "--model", "fc 8 - relu - fc 2", "--data", "data", "--batch", "8", "--threads", "1"] + more
+    }
+
+    @Test func aRunLeavesAllItsFiles() throws {
+        let result = try Command.run(train("--epochs", "4", "--output", "run", "--json"), in: folder)
+        try #require(result.status == 0, "\(result.errors)")
+        let json = try result.json()
+        #expect(json["outcome"] as? String == "completed")
+        #expect(json["epochs"] as? Int == 4)
+        let test = try #require(json["test"] as? [String: Any])
+        #expect(test["samples"] as? Int == 32)
+        #expect(test["accuracy"] as? Double == 1)
+        #expect(
+            try folder.names("run")
+                == ["checkpoints", "config.yaml", "metrics.jsonl", "model.safetensors", "report.md"])
+        #expect(result.errors.contains("epoch 4/4  loss"))
+        #expect(!result.errors.contains("\r"))
+
+        let report = String(decoding: try folder.read("run/report.md"), as: UTF8.self)
+        #expect(report.contains("## Test"))
+        #expect(report.contains("fovea train --model 'fc 8 - relu - fc 2'"))
+        for line in String(decoding: try folder.read("run/metrics.jsonl"), as: UTF8.self).split(
+            separator: "\n")
+        {
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            #expect(object?["event"] is String)
+        }
+
+        // The configuration alone makes the same run.
+        let again = try Command.run(
+            ["train", "--config", "run/config.yaml", "--output", "again"], in: folder)
+        try #require(again.status == 0, "\(again.errors)")
+        #expect(try folder.read("again/model.safetensors") == folder.read("run/model.safetensors"))
+
+        let resumed = try Command.run(["train", "--resume", "run"], in: folder)
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        #expect(try folder.read("again/model.safetensors") == folder.read("run/model.safetensors"))
+    }
+
+    @Test func optionsPrecedeTheFileAndTheFileTheRecipe() throws {
+        try folder.write(
+            "model: mlp\ndata: elsewhere\nepochs: 7\nseed: 5 # a comment\nlearningRate: 1e-2\nschedule: constant\npatience:\n",
+            "config.yaml")
+        let result = try Command.run(
+            [
+                "train", "--config", "config.yaml", "--data", "data", "--epochs", "1", "--batch", "8",
+                "--output", "run",
+            ],
+            in: folder)
+        try #require(result.status == 0, "\(result.errors)")
+        let lines = Set(
+            String(decoding: try folder.read("run/config.yaml"), as: UTF8.self).split(separator: "\n"))
+        for line in [
+            "model: \"mlp\"", "data: \"data\"", "epochs: 1", "seed: 5", "learningRate: 0.01",
+            "schedule: constant", "batch: 8",
+            "optimizer: adam",
+        ] { #expect(lines.contains(Substring(line)), "\(lines)") }
+    }
+
+    @Test(arguments: [(Int32(SIGINT), Int32(130)), (Int32(SIGTERM), Int32(143))])
+    func aSignalLeavesACheckpointToGoOnFrom(_ signal: Int32, _ status: Int32) throws {
+        let length = ["--epochs", "200", "--checkpoint-every-steps", "3"]
+        let whole = try Command.run(train("--output", "whole") + length, in: folder)
+        try #require(whole.status == 0, "\(whole.errors)")
+
+        let (process, finish) = try Command.start(train("--output", "run") + length, in: folder)
+        while process.isRunning, try !folder.hasEpoch("run") { usleep(1000) }
+        kill(process.processIdentifier, signal)
+        let stopped = try finish()
+        #expect(stopped.status == status)
+        #expect(stopped.errors.contains("fovea train --resume run"))
+        #expect(try !folder.names("run/checkpoints").isEmpty)
+        #expect(!folder.exists("run/model.safetensors"))
+
+        let resumed = try Command.run("train", "--resume", "run", in: folder)
+        try #require(resumed.status == 0, "\(resumed.errors)")
+        #expect(resumed.errors.contains("going on after step"))
+        #expect(try folder.read("run/model.safetensors") == folder.read("whole/model.safetensors"))
+    }
+
+    @Test func aRunKilledBeforeItsFirstCheckpointBeginsAgain() throws {
+        try FileManager.default.createDirectory(
+            atPath: folder.path + "/run/checkpoints", withIntermediateDirectories: true)
+        try folder.write("model: fc 2\ndata: data\nepochs: 1\nbatch: 8\n", "run/config.yaml")
+        try folder.write("{\"event\":\"start\"}\n", "run/metrics.jsonl")
+        let result = try Command.run("train", "--resume", "run", in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(folder.exists("run/model.safetensors"))
+    }
+
+    @Test func aTrainedModelEvaluatesAndPredicts() throws {
+        let trained = try Command.run(train("--epochs", "4", "--output", "run"), in: folder)
+        try #require(trained.status == 0, "\(trained.errors)")
+        let model = "run/model.safetensors"
+        let evaluation = try Command.run("evaluate", "--model", model, "--data", "data", "--json", in: folder)
+            .json()
+        #expect(evaluation["accuracy"] as? Double == 1)
+        #expect(evaluation["samples"] as? Int == 32)
+        #expect((evaluation["confusion"] as? [[Int]]) == [[16, 0], [0, 16]])
+        let text = try Command.run(
+            "evaluate", "--model", model, "--data", "data", "--split", "train", in: folder)
+        #expect(text.output.contains("above"))
+
+        // A colour image of another size.
+        var pixels: [UInt8] = []
+        for row in 0..<20 { for _ in 0..<24 { pixels += row >= 10 ? [200, 190, 210] : [20, 30, 40] } }
+        try folder.write(
+            try PNG.data(for: try Image(height: 20, width: 24, channels: 3, pixels: pixels)), "below.png")
+        try folder.write(
+            npy([8, 8], "|u1", (0..<64).map { $0 < 32 ? 200 : 30 }), "above.npy")
+        let prediction = try Command.run(
+            "predict", "--model", model, "below.png", "above.npy", "--top", "2", "--json", in: folder)
+        let entries = try #require(try prediction.json()["predictions"] as? [[String: Any]])
+        #expect(entries.map { $0["label"] as? String } == ["below", "above", "above", "below"])
+        #expect(entries.map { $0["index"] as? Int } == [1, 0, 0, 1])
+        #expect(entries.map { $0["rank"] as? Int } == [1, 2, 1, 2])
+        let sum = entries.prefix(2).compactMap { $0["probability"] as? Double }.reduce(0, +)
+        #expect(abs(sum - 1) < 1e-5)
+        let plain = try Command.run("predict", "--model", model, "below.png", in: folder)
+        #expect(plain.output.hasPrefix("below.png: below "))
+        #expect(plain.output.filter { $0 == "\n" }.count == 1)
+
+        // Classes are matched by name: the other order gives the same, an unknown one is refused.
+        try folder.write("below\nabove\n", "data/classes.txt")
+        let swapped = try Command.run("evaluate", "--model", model, "--data", "data", "--json", in: folder)
+            .json()
+        #expect(swapped["accuracy"] as? Double == 0)
+        try folder.write("over\nbelow\n", "data/classes.txt")
+        let unknown = try Command.run("evaluate", "--model", model, "--data", "data", in: folder)
+        #expect(unknown.status == 65)
+        #expect(unknown.errorLine?.contains("'over'") ?? false, "\(unknown.errors)")
+    }
+}
+
+extension Folder {
+    /// Whether the log of the run `name` has an epoch.
+    func hasEpoch(_ name: String) throws -> Bool {
+        guard exists(name + "/metrics.jsonl") else { return false }
+        return String(decoding: try read(name + "/metrics.jsonl"), as: UTF8.self).contains(
+            "\"event\":\"epoch\"")
+    }
+}
