@@ -61,6 +61,7 @@ typedef struct {
     float epsilon, rate;
 } adam_context;
 
+// The elementwise root, since sqrtf may set errno and so keeps the loop from becoming a vector loop.
 FOVEA_CLONES static void adam_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m,
                                    float *restrict v, float beta1, float beta2, float keep, float stepSize,
                                    float inverseRoot, float epsilon) {
@@ -69,7 +70,7 @@ FOVEA_CLONES static void adam_loop(size_t n, float *restrict w, const float *res
         float second = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
         m[i] = first;
         v[i] = second;
-        w[i] = keep * w[i] - stepSize * first / (sqrtf(second) * inverseRoot + epsilon);
+        w[i] = keep * w[i] - stepSize * first / (__builtin_elementwise_sqrt(second) * inverseRoot + epsilon);
     }
 }
 

@@ -13,9 +13,12 @@ public struct CPUBackend: Backend {
         case batchInnermost
     }
 
+    /// The name by which callers know it.
     public var name: String { "cpu" }
 
-    /// The number of threads that plans run on. There is one pool in a process: the last plan compiled decides.
+    /// The number of threads that plans run on.
+    ///
+    /// There is one pool in a process: the last plan compiled decides.
     public let threads: Int
 
     /// How image activations are stored, `nil` for the faster on this processor.
@@ -31,6 +34,9 @@ public struct CPUBackend: Backend {
         self.activationLayout = activationLayout
     }
 
+    /// A plan of oneDNN primitives and kernels.
+    ///
+    /// - Throws: `GraphError` where the graph breaks a rule, `PlanError` where oneDNN or the memory does not allow it.
     public func compile(_ graph: Graph) throws -> any Plan {
         try graph.verify()
         fovea_set_threads(Int32(threads))

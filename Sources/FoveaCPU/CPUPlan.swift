@@ -54,7 +54,8 @@ final class CPUPlan: MeasuredPlan {
             }
         }
         memory = MemoryUse(
-            activations: layout.arenaByteCount, variables: flats.reduce(layout.persistentByteCount) { $0 + $1.byteCount },
+            activations: layout.arenaByteCount,
+            variables: flats.reduce(layout.persistentByteCount) { $0 + $1.byteCount },
             scratch: scratchByteCount)
 
         var preparation: [Runner] = []
@@ -79,7 +80,8 @@ final class CPUPlan: MeasuredPlan {
         _ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
         let byteCount = graph.type(of: graph.outputs[position].value).byteCount
-        return try body(UnsafeRawBufferPointer(start: pointers[outputs[position].buffer.index], count: byteCount))
+        return try body(
+            UnsafeRawBufferPointer(start: pointers[outputs[position].buffer.index], count: byteCount))
     }
 
     func execute() throws {
@@ -112,7 +114,8 @@ final class CPUPlan: MeasuredPlan {
         let home = homes[position]
         tensor.withUnsafeBytes { bytes in
             reorder(
-                from: .plain(home.layout.dimensions), at: UnsafeMutableRawPointer(mutating: bytes.baseAddress!),
+                from: .plain(home.layout.dimensions),
+                at: UnsafeMutableRawPointer(mutating: bytes.baseAddress!),
                 to: home.layout, at: pointers[home.buffer.index])
         }
         if !isAssigned[position] { isPrepared = false }

@@ -4,7 +4,9 @@ import FoveaGraph
 import FoveaTensor
 
 /// Turns a graph into steps: chooses primitives and layouts, inserts reorders where two disagree, and says which
-/// buffers each step reads and writes. Addresses come later, in `CPUPlan`.
+/// buffers each step reads and writes.
+///
+/// Addresses come later, in `CPUPlan`.
 struct Compiler {
     let graph: Graph
     let engine: Engine
@@ -93,7 +95,8 @@ struct Compiler {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)
         case .convolutionInputGradient(let gradient): try lowerConvolutionInputGradient(gradient, node)
-        case .convolutionParameterGradient(let gradient): try lowerConvolutionParameterGradient(gradient, node)
+        case .convolutionParameterGradient(let gradient):
+            try lowerConvolutionParameterGradient(gradient, node)
         case .dense: try lowerDense(node, at: position)
         case .denseInputGradient: try lowerDenseInputGradient(node)
         case .denseParameterGradient: try lowerDenseParameterGradient(node)
@@ -121,13 +124,16 @@ struct Compiler {
         case .meanSquaredErrorGradient: try lowerMeanSquaredErrorGradient(node)
         case .sumOfSquares: try lowerSumOfSquares(node)
         case .sgd, .adam:
-            throw PlanError("an optimizer update must be added in the update phase and assigned to its variable")
+            throw PlanError(
+                "an optimizer update must be added in the update phase and assigned to its variable")
         }
     }
 
     // MARK: Buffers and forms
 
-    mutating func addBuffer(_ byteCount: Int, place: Buffer.Place = .arena, isStatic: Bool = false) -> BufferID {
+    mutating func addBuffer(_ byteCount: Int, place: Buffer.Place = .arena, isStatic: Bool = false)
+        -> BufferID
+    {
         buffers.append(Buffer(byteCount: byteCount, place: place, isStatic: isStatic))
         return BufferID(index: buffers.count - 1)
     }
@@ -351,7 +357,8 @@ struct Compiler {
             var tensors = [weight, gradient]
             for slot in 2..<max(tensorCount, 2) {
                 tensors.append(
-                    try updatedHome(of: node.inputs[slot], assigned: node.outputs[slot - 1], preferring: layout))
+                    try updatedHome(
+                        of: node.inputs[slot], assigned: node.outputs[slot - 1], preferring: layout))
             }
             for (index, form) in tensors.enumerated() {
                 buffers[form.buffer.index].place = .flat(arena: firstArena + index, offset: offset)

@@ -31,7 +31,8 @@ struct Fusion {
         self.graph = graph
         self.readers = readers
         self.isLive = isLive
-        for (position, node) in graph.nodes.enumerated() where isLive[position] && !absorbed.contains(position) {
+        for (position, node) in graph.nodes.enumerated()
+        where isLive[position] && !absorbed.contains(position) {
             switch node.operation {
             case .convolution: fuseConvolution(position)
             case .dense, .add: fuseActivation(after: position, value: node.outputs[0], into: position)
@@ -40,7 +41,9 @@ struct Fusion {
             }
         }
         for (position, node) in graph.nodes.enumerated() where isLive[position] {
-            if case .batchNormGradient = node.operation { fuseReLUGradient(beforeBatchNormGradient: position) }
+            if case .batchNormGradient = node.operation {
+                fuseReLUGradient(beforeBatchNormGradient: position)
+            }
         }
     }
 
@@ -83,7 +86,8 @@ struct Fusion {
 
     private mutating func fuseReLU(afterBatchNorm position: Int) {
         let value = graph.nodes[position].outputs[0]
-        guard let next = onlyReader(of: value), case .activation(let activation) = graph.nodes[next].operation,
+        guard let next = onlyReader(of: value),
+            case .activation(let activation) = graph.nodes[next].operation,
             activation.function == .relu
         else { return }
         chains[position] = Chain(activation: next)

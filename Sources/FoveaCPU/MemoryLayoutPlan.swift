@@ -27,7 +27,9 @@ struct MemoryLayoutPlan {
         let owner = Self.shareInPlace(buffers: buffers, steps: steps, life: &life)
         let arenaOwners = buffers.indices.filter { buffers[$0].place == .arena && owner[$0] == $0 }
         let planner = MemoryPlanner(
-            arenaOwners.map { MemoryPlanner.Request(byteCount: buffers[$0].byteCount, life: life[$0] ?? 0...0) })
+            arenaOwners.map {
+                MemoryPlanner.Request(byteCount: buffers[$0].byteCount, life: life[$0] ?? 0...0)
+            })
         arenaByteCount = planner.byteCount
         var offsets = [Int](repeating: 0, count: buffers.count)
         for (index, offset) in zip(arenaOwners, planner.offsets) { offsets[index] = offset }
@@ -55,7 +57,8 @@ struct MemoryLayoutPlan {
                 buffers[output].byteCount == buffers[input].byteCount, owner[output] == output
             else { continue }
             let shared = owner[input]
-            guard let inputLife = life[shared], inputLife.upperBound == position, let outputLife = life[output],
+            guard let inputLife = life[shared], inputLife.upperBound == position,
+                let outputLife = life[output],
                 outputLife.lowerBound == position
             else { continue }
             owner[output] = shared

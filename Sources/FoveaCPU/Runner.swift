@@ -33,7 +33,9 @@ final class Runner {
                 (number: $0.number, layout: $0.form.layout, pointer: pointers[$0.form.buffer.index])
             }
             byteCount = arguments.reduce(0) { $0 + $1.layout.byteCount }
-            if let scratchpad = step.scratchpad { arguments.append((DNNL_ARG_SCRATCHPAD, scratchpad, scratch)) }
+            if let scratchpad = step.scratchpad {
+                arguments.append((DNNL_ARG_SCRATCHPAD, scratchpad, scratch))
+            }
             body = .primitive(try PrimitiveCall(descriptor, engine: engine, arguments: arguments))
         case .kernel(let makeBody):
             byteCount = 0

@@ -21,7 +21,8 @@ public protocol Plan: AnyObject {
     var graph: Graph { get }
 
     /// Lets `body` write the input at `position` of `graph.inputs`, all of its bytes. Inputs keep their content between runs.
-    func withInput<Result>(_ position: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result
+    func withInput<Result>(_ position: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows
+        -> Result
 
     /// Computes every node once and then carries out the assignments.
     ///
@@ -29,7 +30,8 @@ public protocol Plan: AnyObject {
     func execute() throws
 
     /// Lets `body` read the output at `position` of `graph.outputs` as the last run left it.
-    func withOutput<Result>(_ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+    func withOutput<Result>(_ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
+        -> Result
 
     /// The present content of the variable at `position` of `graph.variables`.
     func variable(_ position: Int) -> Tensor
@@ -65,6 +67,7 @@ public struct PlanError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// What failed, where, and how to mend it.
     public var description: String { path.isEmpty ? message : "\(path): \(message)" }
 }
 
@@ -87,7 +90,9 @@ extension Plan {
     /// - Throws: ``PlanError`` where the name is unknown or the tensor has not the input's shape and type.
     public func setInput(_ name: String, to tensor: Tensor) throws {
         guard let position = graph.inputs.firstIndex(where: { $0.name == name }) else {
-            throw PlanError("there is no input '\(name)'; the inputs are \(graph.inputs.map(\.name).joined(separator: ", "))")
+            throw PlanError(
+                "there is no input '\(name)'; the inputs are \(graph.inputs.map(\.name).joined(separator: ", "))"
+            )
         }
         let expected = graph.type(of: graph.inputs[position].value)
         guard expected == TensorType(tensor.shape, tensor.dtype) else {

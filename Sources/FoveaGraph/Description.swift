@@ -2,7 +2,9 @@ extension Graph: CustomStringConvertible {
     /// The whole graph as text, one line for each input, variable, node, assignment and output.
     public var description: String {
         var lines: [String] = []
-        for input in inputs { lines.append("input \(name(of: input.value)) = \"\(input.name)\" : \(type(of: input.value))") }
+        for input in inputs {
+            lines.append("input \(name(of: input.value)) = \"\(input.name)\" : \(type(of: input.value))")
+        }
         for (position, variable) in variables.enumerated() {
             let value = name(of: value(ofVariable: position))
             lines.append("\(variable.role) \(value) = \"\(variable.key)\" : \(variable.type)")
@@ -32,7 +34,8 @@ extension Graph: CustomStringConvertible {
         switch origin(of: value) {
         case .input(let position): "the input '\(inputs[position].name)'"
         case .variable(let position): "the variable '\(variables[position].key)'"
-        case .node(let position, _): "the output of '\(nodes[position].operation.name)' at '\(nodes[position].path)'"
+        case .node(let position, _):
+            "the output of '\(nodes[position].operation.name)' at '\(nodes[position].path)'"
         }
     }
 }

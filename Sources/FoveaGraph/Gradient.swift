@@ -9,7 +9,9 @@ extension Graph {
     ///
     /// - Throws: `GraphError` where the objective is not a scalar, does not depend on one of `values`, or depends on it
     ///   through an operation without a derivative.
-    package mutating func gradients(of objective: Value, withRespectTo values: [Value]) throws(GraphError) -> [Value] {
+    package mutating func gradients(of objective: Value, withRespectTo values: [Value]) throws(GraphError)
+        -> [Value]
+    {
         guard shape(of: objective) == .scalar else {
             throw GraphError("only a scalar has a gradient; the objective is \(type(of: objective))")
         }

@@ -32,11 +32,15 @@ public struct Graph: Sendable {
 
     /// An operation applied to values.
     public struct Node: Sendable {
+        /// The function from inputs to outputs.
         public let operation: Operation
+        /// What the operation is applied to.
         public let inputs: [Value]
+        /// What the operation gives.
         public let outputs: [Value]
         /// The path of the layer that added the node.
         public let path: String
+        /// The part of a training step that the node belongs to.
         public let phase: Phase
 
         /// A node for a transform; whether it fits its graph, ``Graph/verify()`` says.
@@ -51,13 +55,17 @@ public struct Graph: Sendable {
 
     /// A value that the caller gives at each run.
     public struct Input: Sendable {
+        /// The name by which callers know it.
         public let name: String
+        /// The number.
         public let value: Value
     }
 
     /// A value that the caller gets from each run.
     public struct Output: Sendable {
+        /// The name by which callers know it.
         public let name: String
+        /// The number.
         public let value: Value
     }
 
@@ -65,14 +73,19 @@ public struct Graph: Sendable {
     public struct Assignment: Sendable {
         /// The position of the variable in `variables`.
         public let variable: Int
+        /// The number.
         public let value: Value
     }
 
     /// The operations, each after those whose outputs it uses.
     public package(set) var nodes: [Node] = []
+    /// What the operation is applied to.
     public package(set) var inputs: [Input] = []
+    /// What the operation gives.
     public package(set) var outputs: [Output] = []
+    /// The named values that outlive a run.
     public package(set) var variables: [Variable] = []
+    /// What the variables become after a run.
     public package(set) var assignments: [Assignment] = []
 
     private var types: [TensorType] = []
@@ -217,7 +230,8 @@ public struct Graph: Sendable {
             guard !overflow, product <= Int(Int32.max) else {
                 throw GraphError(
                     path: path,
-                    "\(what), \(type.shape), has more than \(Int32.max) elements; use a smaller batch, image or layer")
+                    "\(what), \(type.shape), has more than \(Int32.max) elements; use a smaller batch, image or layer"
+                )
             }
             count = product
         }

@@ -13,5 +13,6 @@ public struct GraphError: Error, Hashable, Sendable {
 }
 
 extension GraphError: CustomStringConvertible {
+    /// What failed, where, and how to mend it.
     public var description: String { path.isEmpty ? message : "\(path): \(message)" }
 }

@@ -3,7 +3,8 @@ extension Graph {
     package func liveNodes() -> [Bool] {
         var isLive = [Bool](repeating: false, count: nodes.count)
         var wanted = Set(outputs.map(\.value) + assignments.map(\.value))
-        for position in nodes.indices.reversed() where nodes[position].outputs.contains(where: wanted.contains) {
+        for position in nodes.indices.reversed()
+        where nodes[position].outputs.contains(where: wanted.contains) {
             isLive[position] = true
             wanted.formUnion(nodes[position].inputs)
         }

@@ -91,10 +91,13 @@ public enum Operation: Hashable, Sendable {
     /// The name of the operation, one for each case: what the tables of the tests are keyed by.
     package static let allNames: [String] = [
         "constant", "convolution", "convolutionInputGradient", "convolutionParameterGradient", "dense",
-        "denseInputGradient", "denseParameterGradient", "pool", "poolGradient", "activation", "activationGradient",
-        "batchNorm", "batchNormGradient", "batchNormInference", "add", "multiply", "scale", "broadcast", "reduceSum",
+        "denseInputGradient", "denseParameterGradient", "pool", "poolGradient", "activation",
+        "activationGradient",
+        "batchNorm", "batchNormGradient", "batchNormInference", "add", "multiply", "scale", "broadcast",
+        "reduceSum",
         "concatenate", "slice", "reshape", "dropout", "softmax", "softmaxGradient", "softmaxCrossEntropy",
-        "softmaxCrossEntropyGradient", "meanSquaredError", "meanSquaredErrorGradient", "sumOfSquares", "sgd", "adam",
+        "softmaxCrossEntropyGradient", "meanSquaredError", "meanSquaredErrorGradient", "sumOfSquares", "sgd",
+        "adam",
     ]
 
     /// The name of the operation, as in a dump.
@@ -147,14 +150,17 @@ extension OperationRule {
         _ inputs: [TensorType], count counts: Int..., other: [Int] = []
     ) throws(GraphError) {
         guard counts.contains(inputs.count) else {
-            throw GraphError("'\(name)' takes \(counts.map(String.init).joined(separator: " or ")) inputs, not \(inputs.count)")
+            throw GraphError(
+                "'\(name)' takes \(counts.map(String.init).joined(separator: " or ")) inputs, not \(inputs.count)"
+            )
         }
         try expectReal(inputs, other: other)
     }
 
     /// Throws unless all inputs are float32 but those at the positions `other`.
     package func expectReal(_ inputs: [TensorType], other: [Int] = []) throws(GraphError) {
-        for (position, input) in inputs.enumerated() where input.dtype != .float32 && !other.contains(position) {
+        for (position, input) in inputs.enumerated()
+        where input.dtype != .float32 && !other.contains(position) {
             throw GraphError("'\(name)' takes real numbers, float32, and its input \(position) is \(input)")
         }
     }
@@ -178,6 +184,7 @@ public struct Cost: Hashable, Sendable {
         self.init(macs: macs, flops: 2 * macs)
     }
 
+    /// The cost of both.
     public static func + (left: Cost, right: Cost) -> Cost {
         Cost(macs: left.macs + right.macs, flops: left.flops + right.flops)
     }

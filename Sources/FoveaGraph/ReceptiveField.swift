@@ -38,7 +38,9 @@ public struct ReceptiveField1D: Hashable, Sendable {
 
 /// The receptive field in both spatial axes.
 public struct ReceptiveField: Hashable, Sendable {
+    /// Along the height.
     public var vertical: ReceptiveField1D
+    /// Along the width.
     public var horizontal: ReceptiveField1D
 
     static let identity = ReceptiveField(vertical: .identity, horizontal: .identity)

@@ -15,8 +15,11 @@ extension Graph {
 
         /// The path of names in the description, such as `layer1.0.conv1.weight`.
         public let key: String
+        /// The shape and element type.
         public let type: TensorType
+        /// What the variable is for.
         public let role: Role
+        /// What the variable holds before training.
         public let initial: InitialValue
     }
 

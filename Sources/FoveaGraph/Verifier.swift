@@ -18,7 +18,8 @@ extension Graph {
         }
         for (position, node) in nodes.enumerated() {
             for input in node.inputs where !known.contains(input) {
-                throw GraphError(path: node.path, "'\(node.operation.name)' uses \(name(of: input)) before it is computed")
+                throw GraphError(
+                    path: node.path, "'\(node.operation.name)' uses \(name(of: input)) before it is computed")
             }
             let expected: [TensorType]
             do {
@@ -27,10 +28,13 @@ extension Graph {
                 throw GraphError(path: node.path, error.message)
             }
             guard expected == node.outputs.map(type(of:)) else {
-                throw GraphError(path: node.path, "'\(node.operation.name)' gives \(expected), not \(node.outputs.map(type(of:)))")
+                throw GraphError(
+                    path: node.path,
+                    "'\(node.operation.name)' gives \(expected), not \(node.outputs.map(type(of:)))")
             }
             for (index, output) in node.outputs.enumerated() {
-                guard origin(of: output) == .node(position, output: index), known.insert(output).inserted else {
+                guard origin(of: output) == .node(position, output: index), known.insert(output).inserted
+                else {
                     throw GraphError(path: node.path, "\(name(of: output)) is not computed by one node only")
                 }
             }
@@ -42,7 +46,9 @@ extension Graph {
         for assignment in assignments {
             let variable = variables[assignment.variable]
             guard known.contains(assignment.value), type(of: assignment.value) == variable.type else {
-                throw GraphError("variable '\(variable.key)' (\(variable.type)) is assigned a \(type(of: assignment.value))")
+                throw GraphError(
+                    "variable '\(variable.key)' (\(variable.type)) is assigned a \(type(of: assignment.value))"
+                )
             }
             guard assigned.insert(assignment.variable).inserted else {
                 throw GraphError("variable '\(variable.key)' is assigned twice")

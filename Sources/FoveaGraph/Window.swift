@@ -1,6 +1,8 @@
 /// An extent in the two spatial axes: an integer literal for a square, or a pair.
 public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStringConvertible {
+    /// The number of rows.
     public var height: Int
+    /// The number of columns.
     public var width: Int
 
     /// An extent of `height` rows and `width` columns.
@@ -14,6 +16,7 @@ public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStr
         self.init(side, side)
     }
 
+    /// A square of the given side.
     public init(integerLiteral side: Int) {
         self.init(side)
     }
@@ -24,9 +27,13 @@ public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStr
 
 /// Rows and columns added around an image.
 public struct Edges: Hashable, Sendable, CustomStringConvertible {
+    /// Rows above.
     public var top: Int
+    /// Columns to the left.
     public var left: Int
+    /// Rows below.
     public var bottom: Int
+    /// Columns to the right.
     public var right: Int
 
     /// The given number of rows and columns on each side.
@@ -57,9 +64,13 @@ public struct Edges: Hashable, Sendable, CustomStringConvertible {
 /// The output extent is `o = floor((i + p - d (k - 1) - 1) / s) + 1` for input extent `i`, total padding `p`, kernel
 /// `k`, dilation `d` and stride `s` in each axis.
 public struct Window: Hashable, Sendable {
+    /// The number of taps in each axis.
     public var kernel: Size2D
+    /// The distance between neighbouring windows.
     public var stride: Size2D
+    /// What is added around the image.
     public var padding: Edges
+    /// The distance between neighbouring taps.
     public var dilation: Size2D
 
     /// A window of `kernel` taps, `dilation` apart, that moves by `stride` over an image padded by `padding`.
@@ -98,8 +109,12 @@ public struct Window: Hashable, Sendable {
     ///
     /// - Throws: `GraphError` where the window is larger than the padded input, or a hyper-parameter is out of range.
     public func outputSize(over input: Size2D) throws(GraphError) -> Size2D {
-        guard kernel.height > 0, kernel.width > 0 else { throw GraphError("kernel size \(kernel) is not positive") }
-        guard stride.height > 0, stride.width > 0 else { throw GraphError("stride \(stride) is not positive") }
+        guard kernel.height > 0, kernel.width > 0 else {
+            throw GraphError("kernel size \(kernel) is not positive")
+        }
+        guard stride.height > 0, stride.width > 0 else {
+            throw GraphError("stride \(stride) is not positive")
+        }
         guard dilation.height > 0, dilation.width > 0 else {
             throw GraphError("dilation \(dilation) is not positive")
         }

@@ -1,9 +1,11 @@
 import FoveaGraph
 import FoveaTensor
 
-/// A graph computed node by node in plain loops, as a function from inputs and variables to outputs and variables.
+/// A graph computed node by node in plain loops, as a function from inputs and variables to outputs and
+/// variables.
 ///
-/// The graph's `float32` stands for real numbers: they are computed as `Scalar`. A value is let go after its last use.
+/// The graph's `float32` stands for real numbers: they are computed as `Scalar`. A value is let go after its
+/// last use.
 public struct ReferenceInterpreter<Scalar: ReferenceScalar>: Sendable {
     /// What is computed.
     public let graph: Graph
@@ -12,12 +14,14 @@ public struct ReferenceInterpreter<Scalar: ReferenceScalar>: Sendable {
 
     /// An interpreter of `graph`.
     ///
-    /// - Throws: `GraphError` where the graph breaks a rule, `PlanError` where a value is neither float32 nor int32.
+    /// - Throws: `GraphError` where the graph breaks a rule, `PlanError` where a value is neither float32
+    ///   nor int32.
     public init(_ graph: Graph) throws {
         try graph.verify()
         for value in graph.values where ![.float32, .int32].contains(graph.type(of: value).dtype) {
             throw PlanError(
-                "the reference computes float32 and int32, and \(graph.description(of: value)) is \(graph.type(of: value))")
+                "the reference computes float32 and int32, and \(graph.description(of: value)) is \(graph.type(of: value))"
+            )
         }
         self.graph = graph
         lastUses = Self.lastUses(in: graph)
@@ -45,7 +49,9 @@ public struct ReferenceInterpreter<Scalar: ReferenceScalar>: Sendable {
                 """)
         }
         var values = [ReferenceValue<Scalar>?](repeating: nil, count: graph.valueCount)
-        for (input, value) in zip(graph.inputs, inputs) { values[input.value.index] = try checked(value, as: input.value) }
+        for (input, value) in zip(graph.inputs, inputs) {
+            values[input.value.index] = try checked(value, as: input.value)
+        }
         for (position, value) in variables.enumerated() {
             let variable = graph.value(ofVariable: position)
             values[variable.index] = try checked(value, as: variable)
@@ -56,15 +62,19 @@ public struct ReferenceInterpreter<Scalar: ReferenceScalar>: Sendable {
             for value in lastUses[position] { values[value.index] = nil }
         }
         var newVariables = variables
-        for assignment in graph.assignments { newVariables[assignment.variable] = values[assignment.value.index]! }
+        for assignment in graph.assignments {
+            newVariables[assignment.variable] = values[assignment.value.index]!
+        }
         return Results(outputs: graph.outputs.map { values[$0.value.index]! }, variables: newVariables)
     }
 
-    /// The same for tensors: given real numbers of any type are converted to `Scalar`, in which the results are.
+    /// The same for tensors: given real numbers of any type are converted to `Scalar`, in which the results
+    /// are.
     package func run(
         inputs: [Tensor], variables: [Tensor] = []
     ) throws(PlanError) -> (outputs: [Tensor], variables: [Tensor]) {
-        let results = try run(inputs: inputs.map { ReferenceValue($0) }, variables: variables.map { ReferenceValue($0) })
+        let results = try run(
+            inputs: inputs.map { ReferenceValue($0) }, variables: variables.map { ReferenceValue($0) })
         return (results.outputs.map(\.tensor), results.variables.map(\.tensor))
     }
 
@@ -87,7 +97,9 @@ public struct ReferenceInterpreter<Scalar: ReferenceScalar>: Sendable {
         var seen = Set(graph.outputs.map(\.value)).union(graph.assignments.map(\.value))
         var result = [[Graph.Value]](repeating: [], count: graph.nodes.count)
         for (position, node) in graph.nodes.enumerated().reversed() {
-            for value in node.inputs + node.outputs where seen.insert(value).inserted { result[position].append(value) }
+            for value in node.inputs + node.outputs where seen.insert(value).inserted {
+                result[position].append(value)
+            }
         }
         return result
     }

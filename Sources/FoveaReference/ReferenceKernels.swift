@@ -3,9 +3,9 @@ import FoveaTensor
 
 /// What each operation computes, in plain loops: the meaning of the comments in `FoveaGraph/Operations`.
 ///
-/// Element by element the arithmetic is in `Scalar`. Sums over many elements (convolution, dense, statistics, losses,
-/// averages, `reduceSum`) are accumulated in Double in row-major order and rounded once, so that in Float too the result is
-/// within a rounding of the truth. One file for each family, as in `FoveaGraph`.
+/// Element by element the arithmetic is in `Scalar`. Sums over many elements (convolution, dense, statistics,
+/// losses, averages, `reduceSum`) are accumulated in Double in row-major order and rounded once, so that in
+/// Float too the result is within a rounding of the truth. One file for each family, as in `FoveaGraph`.
 enum ReferenceKernels<Scalar: ReferenceScalar> {
     typealias Reals = ReferenceArray<Scalar>
 
@@ -19,23 +19,25 @@ enum ReferenceKernels<Scalar: ReferenceScalar> {
         return results.map(ReferenceValue.real)
     }
 
-    private static func reals(of node: Graph.Node, shapes: [Shape], inputs: [ReferenceValue<Scalar>]) -> [Reals] {
+    private static func reals(of node: Graph.Node, shapes: [Shape], inputs: [ReferenceValue<Scalar>])
+        -> [Reals]
+    {
         func x(_ position: Int) -> Reals { inputs[position].real }
-        let bias: Reals? = inputs.count > 2 ? { if case .real(let array) = inputs[2] { array } else { nil } }() : nil
+        func bias() -> Reals? { inputs.count > 2 ? x(2) : nil }
 
         switch node.operation {
         case .constant(let rule):
             return [Reals(rule.shape, repeating: Scalar(rule.value))]
 
         case .convolution(let rule):
-            return [convolution(rule, x(0), weight: x(1), bias: bias, shape: shapes[0])]
+            return [convolution(rule, x(0), weight: x(1), bias: bias(), shape: shapes[0])]
         case .convolutionInputGradient(let rule):
             return [convolutionInputGradient(rule, dy: x(0), weight: x(1))]
         case .convolutionParameterGradient(let rule):
             return convolutionParameterGradient(rule, x(0), dy: x(1))
 
         case .dense:
-            return [dense(x(0), weight: x(1), bias: bias)]
+            return [dense(x(0), weight: x(1), bias: bias())]
         case .denseInputGradient:
             return [denseInputGradient(dy: x(0), weight: x(1))]
         case .denseParameterGradient(let rule):
@@ -96,9 +98,11 @@ enum ReferenceKernels<Scalar: ReferenceScalar> {
             return [sumOfSquares(x(0))]
 
         case .sgd(let rule):
-            return sgd(rule, x(0), gradient: x(1), velocity: inputs.count == 4 ? x(2) : nil, rate: inputs.last!.real)
+            return sgd(
+                rule, x(0), gradient: x(1), velocity: inputs.count == 4 ? x(2) : nil, rate: inputs.last!.real)
         case .adam(let rule):
-            return adam(rule, x(0), gradient: x(1), first: x(2), second: x(3), step: inputs[4].whole, rate: x(5))
+            return adam(
+                rule, x(0), gradient: x(1), first: x(2), second: x(3), step: inputs[4].whole, rate: x(5))
         }
     }
 }

@@ -28,14 +28,17 @@ final class ReferencePlan<Scalar: ReferenceScalar>: Plan {
     }
 
     func execute() throws {
-        let results = try interpreter.run(inputs: inputs.map { ReferenceValue($0.tensor) }, variables: variables)
+        let results = try interpreter.run(
+            inputs: inputs.map { ReferenceValue($0.tensor) }, variables: variables)
         variables = results.variables
         outputs = zip(results.outputs, graph.outputs).map { value, output in
             value.tensor.converted(to: graph.type(of: output.value).dtype)
         }
     }
 
-    func withOutput<Result>(_ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    func withOutput<Result>(_ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
+        -> Result
+    {
         try outputs[position].withUnsafeBytes(body)
     }
 
@@ -54,7 +57,8 @@ final class ReferencePlan<Scalar: ReferenceScalar>: Plan {
     func explain() -> String {
         let rows = graph.nodes.enumerated().map { position, node in
             [
-                "\(position)", node.phase.rawValue, node.path, node.operation.name, node.operation.rule.attributes,
+                "\(position)", node.phase.rawValue, node.path, node.operation.name,
+                node.operation.rule.attributes,
                 node.outputs.map { graph.type(of: $0).description }.joined(separator: " "),
                 "\(node.outputs.map { graph.shape(of: $0).count * Scalar.dtype.size }.reduce(0, +))",
                 "\(graph.cost(of: node).macs)",
@@ -63,7 +67,8 @@ final class ReferencePlan<Scalar: ReferenceScalar>: Plan {
         let table = [["step", "phase", "path", "operation", "attributes", "outputs", "bytes", "MACs"]] + rows
         let widths = table[0].indices.map { column in table.map { $0[column].count }.max()! }
         let lines = table.map { row in
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(
+                separator: "  ")
             return String(cells.reversed().drop { $0 == " " }.reversed())
         }
         return "reference, computed as \(Scalar.dtype)\n" + lines.joined(separator: "\n") + "\n"

@@ -10,15 +10,19 @@ public protocol ReferenceScalar: BinaryFloatingPoint, TensorScalar {
 
     /// Computes the outputs of `node` from its inputs.
     ///
-    /// A requirement, so that each scalar's witness calls the kernels with a concrete type: that is what makes the
-    /// compiler specialise them, however the interpreter was reached.
-    static func outputs(of node: Graph.Node, in graph: Graph, inputs: [ReferenceValue<Self>]) -> [ReferenceValue<Self>]
+    /// A requirement, so that each scalar's witness calls the kernels with a concrete type: that is what
+    /// makes the compiler specialise them, however the interpreter was reached.
+    static func outputs(of node: Graph.Node, in graph: Graph, inputs: [ReferenceValue<Self>])
+        -> [ReferenceValue<Self>]
 }
 
 extension Float: ReferenceScalar {
+    /// `eˣ`.
     public static func exp(_ x: Float) -> Float { expf(x) }
+    /// The hyperbolic tangent.
     public static func tanh(_ x: Float) -> Float { tanhf(x) }
 
+    /// Computes the outputs of `node` from its inputs.
     public static func outputs(
         of node: Graph.Node, in graph: Graph, inputs: [ReferenceValue<Float>]
     ) -> [ReferenceValue<Float>] {
@@ -27,9 +31,12 @@ extension Float: ReferenceScalar {
 }
 
 extension Double: ReferenceScalar {
+    /// `eˣ`.
     public static func exp(_ x: Double) -> Double { exponential(x) }
+    /// The hyperbolic tangent.
     public static func tanh(_ x: Double) -> Double { hyperbolicTangent(x) }
 
+    /// Computes the outputs of `node` from its inputs.
     public static func outputs(
         of node: Graph.Node, in graph: Graph, inputs: [ReferenceValue<Double>]
     ) -> [ReferenceValue<Double>] {

@@ -28,14 +28,18 @@ public protocol TensorScalar: Sendable, Hashable {
 }
 
 extension Float: TensorScalar {
+    /// The element type that `Self` is.
     public static var dtype: DType { .float32 }
 }
 extension Double: TensorScalar {
+    /// The element type that `Self` is.
     public static var dtype: DType { .float64 }
 }
 extension Int32: TensorScalar {
+    /// The element type that `Self` is.
     public static var dtype: DType { .int32 }
 }
 extension UInt8: TensorScalar {
+    /// The element type that `Self` is.
     public static var dtype: DType { .uint8 }
 }

@@ -37,6 +37,7 @@ public struct Shape: Hashable, Sendable {
 }
 
 extension Shape: ExpressibleByArrayLiteral {
+    /// A shape with the listed extents.
     public init(arrayLiteral elements: Int...) {
         self.init(elements)
     }

@@ -45,7 +45,8 @@ public struct Tensor: Sendable {
 
     /// A tensor of `dtype` whose bytes `body` writes, every one of them.
     public init<Failure: Error>(
-        shape: Shape, dtype: DType, initializingBytesWith body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+        shape: Shape, dtype: DType,
+        initializingBytesWith body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         self.shape = shape
         self.dtype = dtype
@@ -76,7 +77,8 @@ public struct Tensor: Sendable {
     ///
     /// - Precondition: `Scalar` is the tensor's element type.
     public mutating func withUnsafeMutableScalars<Scalar: TensorScalar, Result, Failure: Error>(
-        of scalar: Scalar.Type = Scalar.self, _ body: (UnsafeMutableBufferPointer<Scalar>) throws(Failure) -> Result
+        of scalar: Scalar.Type = Scalar.self,
+        _ body: (UnsafeMutableBufferPointer<Scalar>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         precondition(Scalar.dtype == dtype, "the tensor holds \(dtype), not \(Scalar.dtype)")
         if !isKnownUniquelyReferenced(&storage) { storage = TensorStorage(copying: storage) }
@@ -123,7 +125,8 @@ public struct Tensor: Sendable {
         case .bfloat16:
             return Tensor(shape: shape, dtype: .bfloat16) { bytes in
                 for (index, value) in values.enumerated() {
-                    bytes.storeBytes(of: Float(value).bfloat16BitPattern, toByteOffset: 2 * index, as: UInt16.self)
+                    bytes.storeBytes(
+                        of: Float(value).bfloat16BitPattern, toByteOffset: 2 * index, as: UInt16.self)
                 }
             }
         }
@@ -164,7 +167,7 @@ extension Float {
     }
 }
 
-/// Memory of a tensor. Written only while uniquely referenced, which is what makes it safe to share.
+/// Memory of a tensor, written only while uniquely referenced, which is what makes it safe to share.
 private final class TensorStorage: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
 

@@ -32,5 +32,6 @@ public struct TrainingError: ClassifiedError, Hashable {
         self.message = message
     }
 
+    /// What failed, where, and how to mend it.
     public var description: String { message }
 }

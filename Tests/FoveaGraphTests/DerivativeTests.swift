@@ -8,7 +8,8 @@ import Testing
 private enum Coverage {
     /// In the cases of the family, where its results are compared with differences.
     case differences(OperationFamily)
-    /// It has no derivative; its results are compared with the formula by the named test, which fails to compile when gone.
+    /// It has no derivative; its results are compared with the formula by the named test, which fails to
+    /// compile when gone.
     case formula(any Sendable.Type)
 }
 
@@ -59,7 +60,9 @@ private let coverage: [String: Coverage] = [
     }
 
     @Test func everyOperationHasARow() {
-        #expect(Set(Operation.allNames).subtracting(coverage.keys) == [], "operations without a row in `coverage`")
+        #expect(
+            Set(Operation.allNames).subtracting(coverage.keys) == [], "operations without a row in `coverage`"
+        )
         #expect(Set(coverage.keys).subtracting(Operation.allNames) == [], "rows of operations that are gone")
         #expect(Set(Operation.allNames).count == Operation.allNames.count)
     }
@@ -68,7 +71,9 @@ private let coverage: [String: Coverage] = [
         for (name, row) in coverage {
             guard case .differences(let family) = row else { continue }
             let graphs = try (0..<20).map { try OperationCase.make(family, index: $0, size: .small).graph }
-            #expect(graphs.contains { $0.nodes.contains { $0.operation.name == name } }, "\(name) is not in \(family)")
+            #expect(
+                graphs.contains { $0.nodes.contains { $0.operation.name == name } },
+                "\(name) is not in \(family)")
         }
     }
 
@@ -90,7 +95,9 @@ private let coverage: [String: Coverage] = [
         given.graph.phase = .backward
         let wrong = try given.graph.scale(right.value, by: 1.0001)
         try given.graph.output("wrong", wrong)
-        given.gradients = [OperationCase.Gradient(source: gradient.source, output: given.graph.outputs.count - 1)]
+        given.gradients = [
+            OperationCase.Gradient(source: gradient.source, output: given.graph.outputs.count - 1)
+        ]
         var check = GradientCheck()
         try check.run(given)
         #expect(check.worstError > 1e-5)
@@ -134,7 +141,9 @@ private let coverage: [String: Coverage] = [
         let x = try graph.input("x", TensorType([1, 1, 1, 1]))
         let window = Window(kernel: 3, padding: Edges(vertical: 1, horizontal: 1))
         try graph.output("y", try graph.maxPool(x, window))
-        let results = try ReferenceInterpreter<Float>(graph).run(inputs: [Tensor([-3] as [Float], shape: [1, 1, 1, 1])])
+        let results = try ReferenceInterpreter<Float>(graph).run(inputs: [
+            Tensor([-3] as [Float], shape: [1, 1, 1, 1])
+        ])
         #expect(results.outputs[0].scalars(as: Float.self) == [-3])
     }
 
@@ -149,7 +158,9 @@ private let coverage: [String: Coverage] = [
         try graph.verify()
         // Five uses (two in the square, three in the sums) are joined by four additions.
         #expect(graph.nodes.count { $0.phase == .backward && $0.operation.name == "add" } == 4)
-        let results = try ReferenceInterpreter<Double>(graph).run(inputs: [Tensor([3, -1] as [Double], shape: [2])])
+        let results = try ReferenceInterpreter<Double>(graph).run(inputs: [
+            Tensor([3, -1] as [Double], shape: [2])
+        ])
         #expect(results.outputs[0].scalars(as: Double.self) == [9, 1])
     }
 
@@ -182,7 +193,8 @@ private let coverage: [String: Coverage] = [
         }
         let mean = try graph.variable("mean", [3], initial: .constant(0))
         graph.pushScope("bn")
-        let y = try graph.batchNormInference(x, scale: mean, shift: mean, mean: mean, variance: mean, epsilon: 1e-5)
+        let y = try graph.batchNormInference(
+            x, scale: mean, shift: mean, mean: mean, variance: mean, epsilon: 1e-5)
         graph.popScope()
         let total = try graph.reduceSum(y, to: .scalar)
         #expect(throws: GraphError(path: "bn", "'batchNormInference' has no derivative")) {

@@ -5,7 +5,8 @@ import FoveaTensor
 import FoveaTestSupport
 import Testing
 
-/// The reference against the formulas of `FoveaGraph/Operations` written down once more, index by index, for random cases.
+/// The reference against the formulas of `FoveaGraph/Operations` written down once more, index by index, for
+/// random cases.
 @Suite struct FormulaTests {
     /// An image or a weight with four indices; zero outside.
     private struct Indexed {
@@ -24,7 +25,8 @@ import Testing
     }
 
     private func outputs(of given: OperationCase) throws -> [String: Tensor] {
-        let results = try ReferenceInterpreter<Double>(given.graph).run(inputs: given.inputs, variables: given.variables)
+        let results = try ReferenceInterpreter<Double>(given.graph).run(
+            inputs: given.inputs, variables: given.variables)
         return Dictionary(uniqueKeysWithValues: zip(given.graph.outputs.map(\.name), results.outputs))
     }
 
@@ -56,7 +58,8 @@ import Testing
                 continue
             }
             let (x, w) = (Indexed(given.inputs[0]), Indexed(given.variables[0]))
-            let bias: [Double]? = given.variables.count == 2 ? given.variables[1].converted(to: .float64).scalars() : nil
+            let bias: [Double]? =
+                given.variables.count == 2 ? given.variables[1].converted(to: .float64).scalars() : nil
             let y = try outputs(of: given)["y0"]!
             let filtersPerGroup = w.shape[0] / rule.groups
             let expected = map(y.shape) { n, k, i, j in
@@ -94,7 +97,9 @@ import Testing
                     for v in 0..<window.kernel.width {
                         let row = i * window.stride.height + u * window.dilation.height - window.padding.top
                         let column = j * window.stride.width + v * window.dilation.width - window.padding.left
-                        if 0..<x.shape[2] ~= row, 0..<x.shape[3] ~= column { seen.append(x[n, c, row, column]) }
+                        if 0..<x.shape[2] ~= row, 0..<x.shape[3] ~= column {
+                            seen.append(x[n, c, row, column])
+                        }
                     }
                 }
                 switch rule.reduction {
@@ -113,11 +118,13 @@ import Testing
             let (x, w) = (given.inputs[0].shape, given.variables[0].shape)
             let xs: [Double] = given.inputs[0].converted(to: .float64).scalars()
             let ws: [Double] = given.variables[0].converted(to: .float64).scalars()
-            let bias: [Double]? = given.variables.count == 2 ? given.variables[1].converted(to: .float64).scalars() : nil
+            let bias: [Double]? =
+                given.variables.count == 2 ? given.variables[1].converted(to: .float64).scalars() : nil
             var expected: [Double] = []
             for n in 0..<x[0] {
                 for k in 0..<w[0] {
-                    expected.append((0..<x[1]).reduce(bias?[k] ?? 0) { $0 + xs[n * x[1] + $1] * ws[k * x[1] + $1] })
+                    expected.append(
+                        (0..<x[1]).reduce(bias?[k] ?? 0) { $0 + xs[n * x[1] + $1] * ws[k * x[1] + $1] })
                 }
             }
             expectClose(try outputs(of: given)["y0"]!, expected, given)
@@ -152,7 +159,8 @@ import Testing
         let mean = try graph.variable("mean", [1], role: .statistic, initial: .constant(0))
         let variance = try graph.variable("variance", [1], role: .statistic, initial: .constant(1))
         let y = try graph.batchNorm(
-            x, scale: scale, shift: shift, runningMean: mean, runningVariance: variance, epsilon: 0, momentum: 0.25)
+            x, scale: scale, shift: shift, runningMean: mean, runningVariance: variance, epsilon: 0,
+            momentum: 0.25)
         try graph.output("y", y)
         let results = try ReferenceInterpreter<Double>(graph).run(
             inputs: [Tensor([1, 3, 5, 7] as [Double], shape: [2, 1, 1, 2])],
@@ -160,7 +168,9 @@ import Testing
         // Mean 4, variance 5, and 20 / 3 when divided by one less.
         let root = 5.0.squareRoot()
         let expected = [-3, -1, 1, 3].map { 2 * $0 / root + 10 }
-        for (a, b) in zip(results.outputs[0].scalars(as: Double.self), expected) { #expect(abs(a - b) < 1e-14) }
+        for (a, b) in zip(results.outputs[0].scalars(as: Double.self), expected) {
+            #expect(abs(a - b) < 1e-14)
+        }
         #expect(results.variables[2].scalars(as: Double.self) == [0.75 * 8 + 0.25 * 4])
         #expect(abs(results.variables[3].scalars(as: Double.self)[0] - (0.75 * 1 + 0.25 * 20 / 3)) < 1e-14)
         // The parameters are left alone.
@@ -212,7 +222,8 @@ import Testing
         let ones = Tensor(Array(repeating: Float(1), count: 2000), shape: [40, 50])
         let seed = Tensor([-5, 7] as [Int32], shape: [2])
         func run(step: Int32) throws -> [[Float]] {
-            try ReferenceInterpreter<Float>(graph).run(inputs: [ones, seed, Tensor([step], shape: .scalar)]).outputs
+            try ReferenceInterpreter<Float>(graph).run(inputs: [ones, seed, Tensor([step], shape: .scalar)])
+                .outputs
                 .map { $0.scalars() }
         }
         let outputs = try run(step: 3)
@@ -267,7 +278,8 @@ import Testing
             let x = try graph.input("x", TensorType([5]))
             try graph.output("y", try graph.activation(function, x))
             let given = Tensor([-1000, -1, 0, 1000, .nan] as [Float], shape: [5])
-            let y = try ReferenceInterpreter<Float>(graph).run(inputs: [given]).outputs[0].scalars(as: Float.self)
+            let y = try ReferenceInterpreter<Float>(graph).run(inputs: [given]).outputs[0].scalars(
+                as: Float.self)
             switch function {
             case .relu: #expect(Array(y[..<4]) == [0, 0, 0, 1000])
             case .tanh: #expect(y[0] == -1 && abs(y[1] + 0.7615942) < 1e-6 && y[2] == 0 && y[3] == 1)

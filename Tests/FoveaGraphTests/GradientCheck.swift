@@ -12,8 +12,9 @@ struct GradientCheck {
     /// How many derivatives were compared.
     private(set) var count = 0
 
-    // The objective is near 1 to 10, so a difference is good to 1e-15 / step, and the fourth-order formula to step⁴. Small
-    // enough that what a normalization makes of two steps stays within the cases' distance to kinks.
+    // The objective is near 1 to 10, so a difference is good to 1e-15 / step, and the fourth-order formula to
+    // step⁴. Small enough that what a normalization makes of two steps stays within the cases' distance to
+    // kinks.
     private static let step = 2e-5
     // Smaller derivatives are compared absolutely: they are differences of larger ones.
     private static let floor = 1e-3
@@ -51,7 +52,8 @@ struct GradientCheck {
                 func objectiveAt(_ distance: Double) throws -> Double {
                     var (inputs, variables) = (inputs, variables)
                     switch gradient.source {
-                    case .input(let position): inputs[position] = moved(inputs[position], along: direction, by: distance)
+                    case .input(let position):
+                        inputs[position] = moved(inputs[position], along: direction, by: distance)
                     case .variable(let position):
                         variables[position] = moved(variables[position], along: direction, by: distance)
                     case .node: preconditionFailure("only sources are moved")
@@ -66,7 +68,8 @@ struct GradientCheck {
                 count += 1
                 if !(error <= worstError) {
                     worstError = error.isNaN ? .infinity : error
-                    worst = "\(difference) by differences, \(expected) by the rule, for \(gradient.source) of \(given)"
+                    worst =
+                        "\(difference) by differences, \(expected) by the rule, for \(gradient.source) of \(given)"
                 }
             }
         }

@@ -52,7 +52,8 @@ import Testing
             text(x: [1, 3, 5, 5], weight: [8, 1, 3, 3], groups: 2)
                 == "block.conv1: groups (2) must divide both the channels (3) and the filters (8)")
         #expect(
-            text(x: [1, 3], weight: [8, 3, 3, 3]) == "block.conv1: a convolution needs images [N, C, H, W], not [1, 3]")
+            text(x: [1, 3], weight: [8, 3, 3, 3])
+                == "block.conv1: a convolution needs images [N, C, H, W], not [1, 3]")
         #expect(
             text(x: [1, 3, 5, 5], weight: [8, 3, 3, 3], bias: [7])
                 == "block.conv1: the bias of 8 filters is [8], not [7]")
@@ -69,7 +70,8 @@ import Testing
                 let x = try graph.input("x", TensorType([2, 3, 4, 4]))
                 _ = try graph.dense(x, weight: try graph.input("w", TensorType([10, 48])))
             }
-                == "block.conv1: a dense layer needs vectors [N, F], not [2, 3, 4, 4]; flatten or pool globally before it")
+                == "block.conv1: a dense layer needs vectors [N, F], not [2, 3, 4, 4]; flatten or pool globally before it"
+        )
     }
 
     @Test func windows() {
@@ -80,7 +82,8 @@ import Testing
         #expect(text(Window(kernel: 2, stride: 0)) == "block.conv1: stride 0 is not positive")
         #expect(
             text(Window(kernel: 2, padding: Edges(vertical: 2, horizontal: 0)))
-                == "block.conv1: padding 2x0 is not smaller than the pooling window 2: a window could lie in the padding alone")
+                == "block.conv1: padding 2x0 is not smaller than the pooling window 2: a window could lie in the padding alone"
+        )
         #expect(
             message { graph in
                 let x = try graph.input("x", TensorType([1, 1, 1, 1]))

@@ -8,7 +8,9 @@ import Testing
     private let gradients: [Double] = [0.5, -1.25, 2, 0.125, -3]
 
     /// The weight after each step, and the slots at the end.
-    private func run(_ graph: Graph, variables: [Double], step: Bool) throws -> (weights: [Double], slots: [Double]) {
+    private func run(_ graph: Graph, variables: [Double], step: Bool) throws -> (
+        weights: [Double], slots: [Double]
+    ) {
         let interpreter = try ReferenceInterpreter<Double>(graph)
         var variables = variables.map { Tensor([$0], shape: [1]) }
         var weights: [Double] = []
@@ -29,7 +31,8 @@ import Testing
         let dw = try graph.input("dw", TensorType([1]))
         let rate = try graph.input("rate", TensorType(.scalar))
         let results = try graph.sgd(
-            w, gradient: dw, velocity: v, learningRate: rate, momentum: form.momentum, usesNesterov: form.nesterov,
+            w, gradient: dw, velocity: v, learningRate: rate, momentum: form.momentum,
+            usesNesterov: form.nesterov,
             weightDecay: decay)
         try graph.assign(results[0], to: w)
         if let v { try graph.assign(results[1], to: v) }
@@ -56,7 +59,8 @@ import Testing
         let rate = try graph.input("rate", TensorType(.scalar))
         // Powers of two, so that Float and Double agree on them.
         let results = try graph.adam(
-            w, gradient: dw, moments: (m, v), step: try graph.stepInput(), learningRate: rate, beta1: 0.75, beta2: 0.875,
+            w, gradient: dw, moments: (m, v), step: try graph.stepInput(), learningRate: rate, beta1: 0.75,
+            beta2: 0.875,
             epsilon: 0.0078125, weightDecay: decay)
         for (result, variable) in zip(results, [w, m, v]) { try graph.assign(result, to: variable) }
         let found = try run(graph, variables: [1.5, 0, 0], step: true)

@@ -15,7 +15,8 @@ import Testing
             x = try graph.activation(
                 .relu,
                 try graph.convolution(
-                    x, weight: kernel, stride: window.stride, padding: window.padding, dilation: window.dilation))
+                    x, weight: kernel, stride: window.stride, padding: window.padding,
+                    dilation: window.dilation))
             values.append(x)
         }
         let fields = graph.receptiveFields(on: image)
@@ -43,9 +44,12 @@ import Testing
         var x = image
         var channels = 3
         var macs = 0
-        for (stage, filters) in [[64, 64], [128, 128], [256, 256, 256], [512, 512, 512], [512, 512, 512]].enumerated() {
+        for (stage, filters) in [
+            [64, 64], [128, 128], [256, 256, 256], [512, 512, 512], [512, 512, 512],
+        ].enumerated() {
             for (index, count) in filters.enumerated() {
-                let weight = try graph.variable("w\(stage).\(index)", [count, channels, 3, 3], initial: .constant(0))
+                let weight = try graph.variable(
+                    "w\(stage).\(index)", [count, channels, 3, 3], initial: .constant(0))
                 x = try graph.convolution(x, weight: weight, padding: Edges(vertical: 1, horizontal: 1))
                 x = try graph.activation(.relu, x)
                 channels = count
@@ -89,7 +93,9 @@ import Testing
                                 dilation: Size2D(dilation, 1))
                             // By counting the places at which the window lies inside of the padded input.
                             var places = 0
-                            while -before + places * stride + dilation * (kernel - 1) < input + after { places += 1 }
+                            while -before + places * stride + dilation * (kernel - 1) < input + after {
+                                places += 1
+                            }
                             let found = try? window.outputSize(over: Size2D(input, 1))
                             #expect(found == (places == 0 ? nil : Size2D(places, 1)))
                         }
@@ -116,7 +122,9 @@ import Testing
         for name in ["convolution", "convolutionInputGradient", "convolutionParameterGradient"] {
             #expect(macs[name] == 2 * 4 * 8 * 8 * 36)
         }
-        for name in ["dense", "denseInputGradient", "denseParameterGradient"] { #expect(macs[name] == 2 * 10 * 256) }
+        for name in ["dense", "denseInputGradient", "denseParameterGradient"] {
+            #expect(macs[name] == 2 * 10 * 256)
+        }
         #expect(macs["reshape"] == 0)
     }
 }

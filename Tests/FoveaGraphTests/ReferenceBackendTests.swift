@@ -34,11 +34,15 @@ private final class SlightlyWrongPlan: Plan {
     init(_ plan: any Plan) { self.plan = plan }
 
     var graph: Graph { plan.graph }
-    func withInput<Result>(_ position: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
+    func withInput<Result>(_ position: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows
+        -> Result
+    {
         try plan.withInput(position, body)
     }
     func execute() throws { try plan.execute() }
-    func withOutput<Result>(_ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    func withOutput<Result>(_ position: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
+        -> Result
+    {
         try plan.withOutput(position, body)
     }
     func variable(_ position: Int) -> Tensor { plan.variable(position) }

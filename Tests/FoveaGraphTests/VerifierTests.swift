@@ -32,10 +32,12 @@ import Testing
     }
 
     private func node(
-        like node: Graph.Node, operation: Operation? = nil, inputs: [Graph.Value]? = nil, outputs: [Graph.Value]? = nil
+        like node: Graph.Node, operation: Operation? = nil, inputs: [Graph.Value]? = nil,
+        outputs: [Graph.Value]? = nil
     ) -> Graph.Node {
         Graph.Node(
-            operation: operation ?? node.operation, inputs: inputs ?? node.inputs, outputs: outputs ?? node.outputs,
+            operation: operation ?? node.operation, inputs: inputs ?? node.inputs,
+            outputs: outputs ?? node.outputs,
             path: node.path, phase: node.phase)
     }
 
@@ -61,7 +63,8 @@ import Testing
     @Test func wrongTypes() throws {
         let text = try message { graph in
             graph.nodes[1] = node(
-                like: graph.nodes[1], operation: graph.nodes[0].operation, inputs: [graph.inputs[0].value, graph.value(ofVariable: 1)])
+                like: graph.nodes[1], operation: graph.nodes[0].operation,
+                inputs: [graph.inputs[0].value, graph.value(ofVariable: 1)])
         }
         #expect(text.hasPrefix("layer: [2, 3] and [4] do not broadcast"))
         let mismatch = try message { graph in

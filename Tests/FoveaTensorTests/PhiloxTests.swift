@@ -3,17 +3,23 @@ import Testing
 
 @Suite struct PhiloxTests {
     // The vectors for philox4x32 with 10 rounds that Random123 publishes (kat_vectors).
-    @Test(arguments: [
-        (counter: [0, 0, 0, 0], key: [0, 0], expected: [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
-        (
-            counter: [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff], key: [0xffff_ffff, 0xffff_ffff],
-            expected: [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
-        ),
-        (
-            counter: [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], key: [0xa409_3822, 0x299f_31d0],
-            expected: [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
-        ),
-    ] as [(counter: [UInt32], key: [UInt32], expected: [UInt32])])
+    @Test(
+        arguments: [
+            (
+                counter: [0, 0, 0, 0], key: [0, 0],
+                expected: [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
+            ),
+            (
+                counter: [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff],
+                key: [0xffff_ffff, 0xffff_ffff],
+                expected: [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+            ),
+            (
+                counter: [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                key: [0xa409_3822, 0x299f_31d0],
+                expected: [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+            ),
+        ] as [(counter: [UInt32], key: [UInt32], expected: [UInt32])])
     func knownAnswers(counter: [UInt32], key: [UInt32], expected: [UInt32]) {
         let stream = RandomStream(
             seed: UInt64(key[1]) << 32 | UInt64(key[0]), purpose: counter[3], step: counter[2])
@@ -31,7 +37,8 @@ import Testing
         let again = RandomSource(seed: 0x0123_4567_89ab_cdef).stream(.dropout(3), step: 5)
         #expect(Array(backwards.reversed()) == (0..<100).map { again.bits(at: $0) })
         for other in [
-            source.stream(.dropout(4), step: 5), source.stream(.dropout(3), step: 6), source.stream(.shuffle, step: 5),
+            source.stream(.dropout(4), step: 5), source.stream(.dropout(3), step: 6),
+            source.stream(.shuffle, step: 5),
             RandomSource(seed: 0x0123_4567_89ab_cdee).stream(.dropout(3), step: 5),
             RandomSource(seed: 0x0123_4566_89ab_cdef).stream(.dropout(3), step: 5),
         ] {
@@ -42,7 +49,8 @@ import Testing
 
     @Test func purposesNeverShareACode() {
         let purposes: [RandomSource.Purpose] = [
-            .initialization(0), .initialization(7), .shuffle, .split, .dropout(0), .dropout(7), .augmentation, .other(0),
+            .initialization(0), .initialization(7), .shuffle, .split, .dropout(0), .dropout(7), .augmentation,
+            .other(0),
             .other(7),
         ]
         #expect(Set(purposes.map(\.code)).count == purposes.count)

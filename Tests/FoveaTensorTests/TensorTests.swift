@@ -108,7 +108,8 @@ import Testing
         for index in 0..<2000 {
             let number = Float(stream.normal(at: index))
             let rounded = Float(bitPattern: UInt32(number.bfloat16BitPattern) << 16)
-            for neighbour in [UInt32(number.bfloat16BitPattern) &- 1, UInt32(number.bfloat16BitPattern) &+ 1] {
+            for neighbour in [UInt32(number.bfloat16BitPattern) &- 1, UInt32(number.bfloat16BitPattern) &+ 1]
+            {
                 let other = Float(bitPattern: neighbour << 16)
                 #expect(abs(rounded - number) <= abs(other - number))
             }

@@ -43,7 +43,8 @@ extension CaseBuilder {
         return try graph.batchNorm(
             x, scale: variable("scale", [channels], .positive), shift: variable("shift", [channels]),
             runningMean: variable("mean", [channels], role: .statistic),
-            runningVariance: variable("variance", [channels], .positive, role: .statistic), epsilon: 1e-3, momentum: 0.1)
+            runningVariance: variable("variance", [channels], .positive, role: .statistic), epsilon: 1e-3,
+            momentum: 0.1)
     }
 
     mutating func dense(_ name: String, _ x: Graph.Value, units: Int) throws(GraphError) -> Graph.Value {
@@ -77,7 +78,9 @@ extension CaseBuilder {
             chance(0.5)
             ? try graph.averagePool(x, Window(kernel: 2, stride: 2))
             : try graph.maxPool(x, Window(kernel: 3, stride: 2, padding: Edges(vertical: 1, horizontal: 1)))
-        x = try convolution("conv2", x, filters: extent(1...3, large: 16), kernel: 3, norm: chance(0.5), activation: activation)
+        x = try convolution(
+            "conv2", x, filters: extent(1...3, large: 16), kernel: 3, norm: chance(0.5),
+            activation: activation)
         try finishAsClassifier(x)
     }
 
@@ -90,7 +93,8 @@ extension CaseBuilder {
         y = try convolution("conv2", y, filters: filters, kernel: Size2D(1, 3), activation: nil)
         let shortcut =
             graph.shape(of: x) == graph.shape(of: y)
-            ? x : try convolution("downsample", x, filters: filters, kernel: 1, stride: stride, activation: nil)
+            ? x
+            : try convolution("downsample", x, filters: filters, kernel: 1, stride: stride, activation: nil)
         y = try chance(0.5) ? graph.add(y, shortcut) : graph.add(shortcut, y)
         if chance(0.8) { y = try graph.activation(.relu, y) }
         try finishAsClassifier(try chance(0.5) ? graph.globalAveragePool(y) : y)
@@ -102,7 +106,8 @@ extension CaseBuilder {
         let norm = chance(0.5)
         let one = try convolution("b1", x, filters: integer(1...3), kernel: 1, norm: norm)
         let reduced = try convolution("b2.0", x, filters: integer(1...3), kernel: 1, norm: norm)
-        let three = try convolution("b2.1", reduced, filters: extent(1...3, large: 17), kernel: Size2D(3, 1), norm: norm)
+        let three = try convolution(
+            "b2.1", reduced, filters: extent(1...3, large: 17), kernel: Size2D(3, 1), norm: norm)
         let pooled = try graph.averagePool(
             x, Window(kernel: 3, padding: Edges(vertical: 1, horizontal: 1)), countsPadding: chance(0.5))
         var branches = [one, three, pooled]
@@ -112,7 +117,7 @@ extension CaseBuilder {
         try finishAsClassifier(try graph.globalAveragePool(y))
     }
 
-    /// Channels weighted by what is seen in the whole image (Hu et al. 2018).
+    /// Channels weighted by what is seen in the whole image (Hu and others 2018).
     mutating func buildSqueezeExcitation() throws(GraphError) {
         let x = try compositionImage()
         let y = try convolution("conv", x, filters: extent(1...4, large: 17), kernel: 3, groups: 1)
@@ -139,7 +144,8 @@ extension CaseBuilder {
         try graph.output("prediction", x)
         let target = try input("target", graph.shape(of: x), fixed: true)
         var loss = try graph.meanSquaredError(x, target: target)
-        loss = try graph.add(loss, try graph.l2Penalty(graph.value(ofVariable: "last.weight")!, strength: 0.1))
+        loss = try graph.add(
+            loss, try graph.l2Penalty(graph.value(ofVariable: "last.weight")!, strength: 0.1))
         try finishWithUpdate(objective: loss)
     }
 }

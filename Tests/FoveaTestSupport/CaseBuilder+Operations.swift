@@ -25,7 +25,8 @@ extension CaseBuilder {
         case .softmax: try finish(graph.softmax(input("x", shape(rank: 2))))
         case .softmaxCrossEntropy: try buildSoftmaxCrossEntropy()
         case .meanSquaredError: try buildMeanSquaredError()
-        case .sumOfSquares: try finish(objective: graph.l2Penalty(variable("w", shape(rank: integer(0...4))), strength: 0.3))
+        case .sumOfSquares:
+            try finish(objective: graph.l2Penalty(variable("w", shape(rank: integer(0...4))), strength: 0.3))
         case .sgd: try buildSGD()
         case .adam: try buildAdam()
         case .reuse: try buildReuse()
@@ -56,7 +57,8 @@ extension CaseBuilder {
             "x", [integer(1...3), groups * groupChannels, extent(1...7, large: 14), extent(1...7, large: 14)])
         let fanIn = groupChannels * kernel.height * kernel.width
         let weight = try variable(
-            "weight", [groups * groupFilters, groupChannels, kernel.height, kernel.width], .weight(fanIn: fanIn))
+            "weight", [groups * groupFilters, groupChannels, kernel.height, kernel.width],
+            .weight(fanIn: fanIn))
         let bias = chance(0.5) ? try variable("bias", [groups * groupFilters]) : nil
         try finish(
             graph.convolution(
@@ -97,7 +99,8 @@ extension CaseBuilder {
         try finish(graph.activation(functions[index % functions.count], x))
     }
 
-    /// An input to be normalized: where a channel has few values they are spread, so that the variance is not tiny.
+    /// An input to be normalized: where a channel has few values they are spread, so that the variance is not
+    /// tiny.
     private mutating func inputToNormalize() throws(GraphError) -> Graph.Value {
         let shape = chance(0.3) ? Shape([integer(2...6), extent(1...4, large: 70)]) : imageShape()
         return try input("x", shape, shape.count / shape[1] <= 8 ? .distinct(gap: 1) : .normal)
@@ -126,7 +129,8 @@ extension CaseBuilder {
         try graph.output("y", y)
     }
 
-    /// Two shapes that broadcast: the index runs through every combination of equal and missing extents of rank 4.
+    /// Two shapes that broadcast: the index runs through every combination of equal and missing extents of
+    /// rank 4.
     private mutating func broadcastingShapes() -> (Shape, Shape) {
         var (left, right) = ([Int](), [Int]())
         var pattern = index % 81
@@ -245,7 +249,8 @@ extension CaseBuilder {
         let step = try input("step", .scalar, whole: 0...(chance(0.5) ? 3 : 10_000))
         let rate = try input("rate", .scalar, .positive)
         let results = try graph.adam(
-            w, gradient: gradient, moments: (m, v), step: step, learningRate: rate, beta1: choice([0.9, 0.5]),
+            w, gradient: gradient, moments: (m, v), step: step, learningRate: rate,
+            beta1: choice([0.9, 0.5]),
             beta2: choice([0.999, 0.9]), epsilon: choice([1e-8, 1e-3]), weightDecay: choice([0, 0.01]))
         for (result, variable) in zip(results, [w, m, v]) { try graph.assign(result, to: variable) }
     }

@@ -37,7 +37,8 @@ struct CaseBuilder {
 
     var result: OperationCase {
         OperationCase(
-            family: family, index: index, graph: graph, inputs: inputs, variables: variables, objective: objective,
+            family: family, index: index, graph: graph, inputs: inputs, variables: variables,
+            objective: objective,
             gradients: gradients)
     }
 
@@ -84,7 +85,9 @@ struct CaseBuilder {
     }
 
     /// An input of whole numbers.
-    mutating func input(_ name: String, _ shape: Shape, whole range: ClosedRange<Int>) throws(GraphError) -> Graph.Value {
+    mutating func input(_ name: String, _ shape: Shape, whole range: ClosedRange<Int>) throws(GraphError)
+        -> Graph.Value
+    {
         let value = try graph.input(name, TensorType(shape, .int32))
         let numbers = (0..<shape.count).map { _ in Int32(integer(range)) }
         inputs.append(Tensor(numbers, shape: shape))
@@ -130,8 +133,8 @@ struct CaseBuilder {
 
     // MARK: The end
 
-    /// Makes `values` outputs, the sum of their products with random numbers the objective, and outputs of its gradients with
-    /// respect to all sources.
+    /// Makes `values` outputs, the sum of their products with random numbers the objective, and outputs of
+    /// its gradients with respect to all sources.
     mutating func finish(_ values: Graph.Value...) throws(GraphError) {
         var sum: Graph.Value?
         for (position, value) in values.enumerated() {
@@ -143,7 +146,7 @@ struct CaseBuilder {
         try finish(objective: sum!)
     }
 
-    /// Makes `objective` an output, and outputs of its gradients with respect to all sources. Gives the gradients.
+    /// Makes `objective` an output, and outputs of its gradients with respect to all sources; gives them.
     @discardableResult
     mutating func finish(objective value: Graph.Value) throws(GraphError) -> [Graph.Value] {
         try graph.output("objective", value)
@@ -166,7 +169,8 @@ struct CaseBuilder {
         let rate = try input("rate", .scalar, .value(0.1), fixed: true)
         for (position, parameter) in parameters.enumerated() {
             let gradient = results[all.firstIndex(of: parameter)!]
-            let slot = try variable("momentum\(position)", graph.shape(of: parameter), .value(0.25), role: .slot)
+            let slot = try variable(
+                "momentum\(position)", graph.shape(of: parameter), .value(0.25), role: .slot)
             let new = try graph.sgd(
                 parameter, gradient: gradient, velocity: slot, learningRate: rate, momentum: 0.9,
                 usesNesterov: chance(0.5), weightDecay: 0.01)

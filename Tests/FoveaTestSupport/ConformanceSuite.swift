@@ -4,14 +4,15 @@ import FoveaTensor
 
 /// Whether a backend means by each operation what the reference means.
 ///
-/// Each case is compiled, run twice (so that what one run leaves behind shows in the next), and every output and variable
-/// compared with the reference in Double on the same float32 numbers.
+/// Each case is compiled, run twice (so that what one run leaves behind shows in the next), and every output
+/// and variable compared with the reference in Double on the same float32 numbers.
 ///
-/// The tolerance of an output follows from the graph: with `L` the number of terms added, over all nodes of the graph, `u`
-/// the unit roundoff of float32, `scale` the largest magnitude of the output (at least a tenth of the largest of all outputs,
-/// because an output may be a difference of such numbers), and `δ` the change of the output in Double when every given
-/// number is changed by `u` of itself, up or down at random: `(4 + min(L, 8 √L)) (u · scale + δ)`. Adding `L` numbers is off by
-/// at most `L u`, and with overwhelming probability by less than `8 √L u` (Higham and Mary 2019, theorem 2.4). One such change can by chance
+/// The tolerance of an output follows from the graph: with `L` the number of terms added, over all nodes of
+/// the graph, `u` the unit roundoff of float32, `scale` the largest magnitude of the output (at least a tenth
+/// of the largest of all outputs, because an output may be a difference of such numbers), and `δ` the change
+/// of the output in Double when every given number is changed by `u` of itself, up or down at random: `(4 +
+/// min(L, 8 √L)) (u · scale + δ)`. Adding `L` numbers is off by at most `L u`, and with overwhelming
+/// probability by less than `8 √L u` (Higham and Mary 2019, theorem 2.4). One such change can by chance
 /// cancel out; where it does not explain an error, `δ` is the largest of eight.
 package enum ConformanceSuite {
     /// What was found for a family.
@@ -36,7 +37,8 @@ package enum ConformanceSuite {
     }
 
     /// Runs the first `count` cases of `family` on `backend`.
-    package static func run(backend: any Backend, family: OperationFamily, count: Int = 200) throws -> Report {
+    package static func run(backend: any Backend, family: OperationFamily, count: Int = 200) throws -> Report
+    {
         var report = Report(family: family, count: count)
         for index in 0..<count {
             let operationCase = try OperationCase.make(family, index: index)
@@ -49,7 +51,9 @@ package enum ConformanceSuite {
         return report
     }
 
-    private static func check(_ given: OperationCase, on backend: any Backend, into report: inout Report) throws {
+    private static func check(_ given: OperationCase, on backend: any Backend, into report: inout Report)
+        throws
+    {
         let graph = given.graph
         let plan = try backend.compile(graph)
         for (position, tensor) in given.variables.enumerated() { plan.setVariable(position, to: tensor) }
@@ -74,7 +78,8 @@ package enum ConformanceSuite {
             let truths = (expected.outputs + expected.variables).map(doubles)
             let others = (nearby.outputs + nearby.variables).map(doubles)
             let found =
-                (graph.outputs.indices.map(plan.output) + graph.variables.indices.map(plan.variable)).map(doubles)
+                (graph.outputs.indices.map(plan.output) + graph.variables.indices.map(plan.variable)).map(
+                    doubles)
             let largest = truths.map(largestMagnitude).max() ?? 0
             for (position, name) in names.enumerated() {
                 let scale = max(largestMagnitude(truths[position]), largest / 10, .leastNormalMagnitude)
@@ -97,7 +102,8 @@ package enum ConformanceSuite {
                     report.worst = "case \(given.index), run \(step), \(name)"
                 }
                 if !(share <= 1) {
-                    report.failures.append("\(name) is off by \(error), allowed is \(tolerance), in run \(step) of \(given)")
+                    report.failures.append(
+                        "\(name) is off by \(error), allowed is \(tolerance), in run \(step) of \(given)")
                 }
             }
         }
@@ -105,7 +111,9 @@ package enum ConformanceSuite {
 
     private static func doubles(_ tensor: Tensor) -> [Double] { tensor.converted(to: .float64).scalars() }
 
-    private static func largestMagnitude(_ numbers: [Double]) -> Double { numbers.reduce(0) { max($0, abs($1)) } }
+    private static func largestMagnitude(_ numbers: [Double]) -> Double {
+        numbers.reduce(0) { max($0, abs($1)) }
+    }
 
     /// Infinite where the counts differ or a difference is not a number.
     private static func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
@@ -125,7 +133,8 @@ extension OperationCase {
         func change(_ tensor: Tensor) -> Tensor {
             guard tensor.dtype.isFloatingPoint else { return tensor }
             let numbers: [Double] = tensor.converted(to: .float64).scalars()
-            return Tensor(numbers.map { $0 * (1 + (random.next(below: 2) == 0 ? share : -share)) }, shape: tensor.shape)
+            return Tensor(
+                numbers.map { $0 * (1 + (random.next(below: 2) == 0 ? share : -share)) }, shape: tensor.shape)
         }
         result.inputs = inputs.map(change)
         result.variables = variables.map(change)

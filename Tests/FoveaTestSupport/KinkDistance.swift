@@ -3,9 +3,11 @@ import FoveaReference
 import FoveaTensor
 
 extension OperationCase {
-    /// The smallest distance of any rectifier's input from 0, and of the two largest elements under any maximum.
+    /// The smallest distance of any rectifier's input from 0, and of the two largest elements under any
+    /// maximum.
     ///
-    /// Exact ties, made on purpose or by rectified zeros, do not count: they are the same in every arithmetic.
+    /// Exact ties, made on purpose or by rectified zeros, do not count: they are the same in every
+    /// arithmetic.
     func distanceToKink() throws -> Double {
         var probed = graph
         var probes: [(operation: Operation, output: Int)] = []
@@ -20,7 +22,8 @@ extension OperationCase {
         }
         guard !probes.isEmpty else { return .infinity }
 
-        let outputs = try ReferenceInterpreter<Double>(probed).run(inputs: inputs, variables: variables).outputs
+        let outputs = try ReferenceInterpreter<Double>(probed).run(inputs: inputs, variables: variables)
+            .outputs
         var distance = Double.infinity
         for probe in probes {
             let x = outputs[probe.output]
@@ -43,11 +46,17 @@ extension OperationCase {
                     var (first, second) = (-Double.infinity, -Double.infinity)
                     for u in 0..<window.kernel.height {
                         for v in 0..<window.kernel.width {
-                            let row = i * window.stride.height + u * window.dilation.height - window.padding.top
-                            let column = j * window.stride.width + v * window.dilation.width - window.padding.left
+                            let row =
+                                i * window.stride.height + u * window.dilation.height - window.padding.top
+                            let column =
+                                j * window.stride.width + v * window.dilation.width - window.padding.left
                             guard 0..<shape[2] ~= row, 0..<shape[3] ~= column else { continue }
                             let element = x[(plane * shape[2] + row) * shape[3] + column]
-                            if element > first { (first, second) = (element, first) } else { second = max(second, element) }
+                            if element > first {
+                                (first, second) = (element, first)
+                            } else {
+                                second = max(second, element)
+                            }
                         }
                     }
                     if first > second { gap = min(gap, first - second) }

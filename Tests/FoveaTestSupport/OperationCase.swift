@@ -1,7 +1,8 @@
 import FoveaGraph
 import FoveaTensor
 
-/// A small graph with numbers for its inputs and variables: forward, an objective, and the gradients of the objective.
+/// A small graph with numbers for its inputs and variables: forward, an objective, and the gradients of the
+/// objective.
 package struct OperationCase: Sendable, CustomStringConvertible {
     /// The gradient of the objective with respect to `source`, given as the output `output` of the graph.
     package struct Gradient: Sendable {
@@ -37,9 +38,11 @@ package struct OperationCase: Sendable, CustomStringConvertible {
 
     /// The case of `family` with the given index: the same on every call.
     ///
-    /// Cases in which a rectifier or a maximum is so near to its kink that rounding (or a difference quotient) could cross it
-    /// are passed over.
-    package static func make(_ family: OperationFamily, index: Int, size: Size = .varied) throws -> OperationCase {
+    /// Cases in which a rectifier or a maximum is so near to its kink that rounding (or a difference
+    /// quotient) could cross it are passed over.
+    package static func make(_ family: OperationFamily, index: Int, size: Size = .varied) throws
+        -> OperationCase
+    {
         for attempt in 0..<1000 {
             var builder = CaseBuilder(family: family, index: index, attempt: attempt, size: size)
             do {

@@ -15,15 +15,17 @@ import FoveaTraining
     /// y_true = [0, 0, 1, 1, 1, 2], y_pred = [0, 1, 1, 1, 0, 0], four classes.
     @Test func classification() throws {
         let pairs = [(0, 0), (0, 1), (1, 1), (1, 1), (1, 0), (2, 0)]
-        let evaluation = Self.evaluation(pairs.map { label, predicted in
-            ((0..<4).map { $0 == predicted ? 1 : 0 }, label)
-        })
+        let evaluation = Self.evaluation(
+            pairs.map { label, predicted in
+                ((0..<4).map { $0 == predicted ? 1 : 0 }, label)
+            })
         let metrics = try #require(evaluation.classification)
         #expect(metrics.confusion == [[1, 1, 0, 0], [1, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
         #expect(abs(metrics.accuracy - 0.5) < 1e-12)
         #expect(metrics.classes[0].precision == 1.0 / 3 && metrics.classes[0].recall == 0.5)
         #expect(abs(metrics.classes[0].f1 - 0.4) < 1e-12)
-        #expect(metrics.classes[2].precision == 0 && metrics.classes[2].recall == 0 && metrics.classes[2].f1 == 0)
+        #expect(
+            metrics.classes[2].precision == 0 && metrics.classes[2].recall == 0 && metrics.classes[2].f1 == 0)
         // The fourth class is nowhere and does not count.
         #expect(abs(metrics.macroPrecision - (1.0 / 3 + 2.0 / 3 + 0) / 3) < 1e-12)
         #expect(abs(metrics.macroRecall - (0.5 + 2.0 / 3 + 0) / 3) < 1e-12)

@@ -11,7 +11,11 @@ import FoveaTraining
 @Suite struct ModelTests {
     static func trained(_ backend: TestBackend = .reference) throws -> Model {
         var model = try Model(Networks.convolutional(), seed: 1, backend: backend.make())
-        try Trainer(.with { $0.epochs = 4; $0.batchSize = 10 }).fit(&model, on: Samples.stripes(30))
+        try Trainer(
+            .with {
+                $0.epochs = 4; $0.batchSize = 10
+            }
+        ).fit(&model, on: Samples.stripes(30))
         return model
     }
 
@@ -45,7 +49,11 @@ import FoveaTraining
     @Test func theScalingIsFittedToTheTrainingSamplesOnly() throws {
         var model = try Model(Networks.perceptron(), seed: 1, backend: TestBackend.reference.make())
         let data = Samples.blobs(40)
-        try Trainer(.with { $0.epochs = 1; $0.batchSize = 8 }).fit(&model, on: data, validation: .fraction(0.25))
+        try Trainer(
+            .with {
+                $0.epochs = 1; $0.batchSize = 8
+            }
+        ).fit(&model, on: data, validation: .fraction(0.25))
         let parts = try Split.stratified(labels: data.labels!, holdingOut: 0.25, seed: 0)
         #expect(model.preprocessing == (try .standardizing(data, at: parts.training, scale: 1)))
         #expect(model.labels == ["red", "green", "blue"])
@@ -56,7 +64,11 @@ import FoveaTraining
         let data = Samples.stripes(30)
         let before = try original.predict(on: data)
         var copy = original
-        try Trainer(.with { $0.epochs = 1; $0.batchSize = 10 }).fit(&copy, on: data)
+        try Trainer(
+            .with {
+                $0.epochs = 1; $0.batchSize = 10
+            }
+        ).fit(&copy, on: data)
         // The copies share plans; each must see its own numbers.
         #expect(try copy.predict(on: data) != before)
         #expect(try original.predict(on: data) == before)
@@ -74,17 +86,24 @@ import FoveaTraining
         try withTemporaryFolder { folder in
             let path = folder + "/model.safetensors"
             let architecture = Architecture(
-                "conv 4 k3 same - bn - relu - maxpool 2 - fc 3", input: [1, 6, 6], task: .classification(classes: 3), l2: 1e-4)
+                "conv 4 k3 same - bn - relu - maxpool 2 - fc 3", input: [1, 6, 6],
+                task: .classification(classes: 3), l2: 1e-4)
             var model = try Model(architecture, seed: 3, backend: TestBackend.reference.make())
             let data = Samples.stripes(30)
-            let history = try Trainer(.with { $0.epochs = 2; $0.batchSize = 10; $0.seed = 8 }).fit(&model, on: data)
+            let history = try Trainer(
+                .with {
+                    $0.epochs = 2; $0.batchSize = 10; $0.seed = 8
+                }
+            ).fit(&model, on: data)
             try model.save(to: path)
             let loaded = try Model(contentsOf: path, backend: TestBackend.reference.make())
             #expect(loaded.weights == model.weights)
             #expect(loaded.labels == ["top", "middle", "bottom"])
             #expect(loaded.preprocessing == model.preprocessing)
             #expect(loaded.architecture == architecture)
-            #expect(loaded.summary == model.summary && loaded.summary?.seed == 8 && loaded.summary?.steps == history.steps)
+            #expect(
+                loaded.summary == model.summary && loaded.summary?.seed == 8
+                    && loaded.summary?.steps == history.steps)
             #expect(try loaded.predict(on: data) == model.predict(on: data))
             try loaded.save(to: folder + "/again.safetensors")
             #expect(
@@ -98,9 +117,12 @@ import FoveaTraining
             let model = try Self.trained()
             try model.save(to: path)
             #expect(errorText { _ = try Model(contentsOf: path) }.contains("give the network, too"))
-            let loaded = try Model(contentsOf: path, network: Networks.convolutional(), backend: TestBackend.reference.make())
+            let loaded = try Model(
+                contentsOf: path, network: Networks.convolutional(), backend: TestBackend.reference.make())
             #expect(loaded.weights == model.weights)
-            #expect(errorText { _ = try Model(contentsOf: path, network: Networks.linear()) }.contains("takes samples [1, 6, 6]"))
+            #expect(
+                errorText { _ = try Model(contentsOf: path, network: Networks.linear()) }.contains(
+                    "takes samples [1, 6, 6]"))
         }
     }
 
@@ -132,7 +154,9 @@ import FoveaTraining
             let path = folder + "/weights.safetensors"
             let source = try Self.trained()
             try SafeTensors.write(
-                source.weights.map { ($0.key, $0.value) } + [("norm.num_batches_tracked", Tensor([Int32(12)], shape: .scalar))],
+                source.weights.map { ($0.key, $0.value) } + [
+                    ("norm.num_batches_tracked", Tensor([Int32(12)], shape: .scalar))
+                ],
                 to: path)
             var model = try Model(Networks.convolutional(), seed: 5, backend: TestBackend.reference.make())
             try model.loadWeights(from: path)
@@ -149,10 +173,26 @@ import FoveaTraining
             let cases: [(String, [String: String])] = [
                 ("version 9", ["fovea.version": "9"]),
                 ("fovea.labels", ["fovea.version": "1", "fovea.labels": "7"]),
-                ("at most 2^30", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[99999999999,9999999999,3],"classes":3}"#]),
-                ("not [-1]", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[-1],"classes":3}"#]),
+                (
+                    "at most 2^30",
+                    [
+                        "fovea.version": "1",
+                        "fovea.architecture":
+                            #"{"text":"fc 3","input":[99999999999,9999999999,3],"classes":3}"#,
+                    ]
+                ),
+                (
+                    "not [-1]",
+                    [
+                        "fovea.version": "1",
+                        "fovea.architecture": #"{"text":"fc 3","input":[-1],"classes":3}"#,
+                    ]
+                ),
                 ("classes", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4]}"#]),
-                ("missing", ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4],"classes":3}"#]),
+                (
+                    "missing",
+                    ["fovea.version": "1", "fovea.architecture": #"{"text":"fc 3","input":[4],"classes":3}"#]
+                ),
             ]
             for (expected, metadata) in cases {
                 try SafeTensors.write([("w", Tensor(zeros: [1]))], metadata: metadata, to: path)

@@ -10,7 +10,9 @@ import FoveaTraining
     static let start: [Double] = [0.5, -1.25, 2, 0, 1e-3]
 
     /// The parameter after `steps` steps on the objective `2 · Σ w²`, whose gradient is `4 w`.
-    static func run(_ optimizer: any Optimizer, steps: Int, rate: Float, precision: ReferenceBackend.Precision)
+    static func run(
+        _ optimizer: any Optimizer, steps: Int, rate: Float, precision: ReferenceBackend.Precision
+    )
         throws -> (plan: any Plan, weights: [Double])
     {
         var graph = Graph()
@@ -56,7 +58,9 @@ import FoveaTraining
 
     @Test(arguments: [0.0, 0.05])
     func adamIsTheFormula(decay: Double) throws {
-        let (beta1, beta2, epsilon, rate) = (Double(Float(0.9)), Double(Float(0.999)), Double(Float(1e-8)), Double(Float(0.02)))
+        let (beta1, beta2, epsilon, rate) = (
+            Double(Float(0.9)), Double(Float(0.999)), Double(Float(1e-8)), Double(Float(0.02))
+        )
         var weights = Self.start.map { Double(Float($0)) }
         var first = [Double](repeating: 0, count: weights.count)
         var second = first
@@ -66,7 +70,8 @@ import FoveaTraining
                 first[index] = beta1 * first[index] + (1 - beta1) * gradient
                 second[index] = beta2 * second[index] + (1 - beta2) * gradient * gradient
                 let (m, v) = (first[index] / (1 - pow(beta1, step)), second[index] / (1 - pow(beta2, step)))
-                weights[index] -= rate * (m / (v.squareRoot() + epsilon) + Double(Float(decay)) * weights[index])
+                weights[index] -=
+                    rate * (m / (v.squareRoot() + epsilon) + Double(Float(decay)) * weights[index])
             }
         }
         let optimizer: any Optimizer = decay == 0 ? Adam() : AdamW(weightDecay: Float(decay))
@@ -94,16 +99,21 @@ import FoveaTraining
         var configuration = TrainingConfiguration()
         for optimizer in [SGD(momentum: 0.5, nesterov: true), Adam(beta1: 0.8), AdamW()] as [any Optimizer] {
             for rate in [
-                LearningRate.constant(0.1), .step(0.1, every: 3), .cosine(0.1, warmupEpochs: 2, final: 1e-4), .oneCycle(0.1),
+                LearningRate.constant(0.1), .step(0.1, every: 3), .cosine(0.1, warmupEpochs: 2, final: 1e-4),
+                .oneCycle(0.1),
             ] {
                 configuration.optimizer = OptimizerChoice(optimizer)
                 configuration.learningRate = rate
-                #expect(try JSON.value(TrainingConfiguration.self, from: JSON.text(configuration)) == configuration)
+                #expect(
+                    try JSON.value(TrainingConfiguration.self, from: JSON.text(configuration))
+                        == configuration)
             }
         }
         let short = try JSON.value(OptimizerChoice.self, from: #"{"name": "adamw", "weightDecay": 0.5}"#)
         #expect(short == OptimizerChoice(AdamW(weightDecay: 0.5)))
-        #expect(errorText { _ = try JSON.value(OptimizerChoice.self, from: #"{"name": "adagrad"}"#) }.contains("sgd, adam"))
+        #expect(
+            errorText { _ = try JSON.value(OptimizerChoice.self, from: #"{"name": "adagrad"}"#) }.contains(
+                "sgd, adam"))
     }
 
     private func pow(_ base: Double, _ exponent: Int) -> Double {
@@ -121,14 +131,17 @@ import FoveaTraining
     }
 
     @Test func cosineRisesAndFalls() {
-        let rates = (0...10).map { LearningRate.cosine(1, warmupEpochs: 1, final: 0.2).rate(at: $0, of: span) }
+        let rates = (0...10).map {
+            LearningRate.cosine(1, warmupEpochs: 1, final: 0.2).rate(at: $0, of: span)
+        }
         #expect(rates[0] == 0.5 && rates[1] == 1 && rates[2] == 1)
         #expect(abs(rates[6] - 0.6) < 1e-6)
         #expect(rates[10] == 0.2)
         #expect(zip(rates[2...], rates[3...]).allSatisfy { $0 >= $1 })
     }
 
-    /// torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=10): its defaults, worked out from its formula.
+    /// torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=10): its defaults, worked out from its
+    /// formula.
     @Test func oneCycleIsPyTorchs() {
         let rates = (0..<10).map { LearningRate.oneCycle(1).rate(at: $0, of: span) }
         #expect(abs(rates[0] - 0.04) < 1e-7 && abs(rates[1] - 0.52) < 1e-6 && abs(rates[2] - 1) < 1e-6)

@@ -24,7 +24,8 @@ import FoveaTraining
     }
 
     /// The run without a stop, and its log without the times.
-    static func whole(_ backend: TestBackend, in folder: String) throws -> (Model, TrainingHistory, [String]) {
+    static func whole(_ backend: TestBackend, in folder: String) throws -> (Model, TrainingHistory, [String])
+    {
         var model = try Model(network, seed: 1, backend: backend.make())
         let directory = RunDirectory(folder + "/whole")
         let history = try Trainer(configuration, runDirectory: directory)
@@ -60,7 +61,9 @@ import FoveaTraining
                 var started = try Model(Self.network, seed: 1, backend: backend.make())
                 let first = try Trainer(
                     Self.configuration, runDirectory: directory, stopRequest: request,
-                    onEvent: { if case .step(let record) = $0, record.step == stop { request.stop(signal: SIGTERM) } }
+                    onEvent: {
+                        if case .step(let record) = $0, record.step == stop { request.stop(signal: SIGTERM) }
+                    }
                 ).fit(&started, on: Self.data, validation: .fraction(0.2))
                 #expect(first.outcome == .interrupted(signal: SIGTERM) && first.steps == stop)
                 #expect(directory.checkpoints().count == min(2, stop))
@@ -69,13 +72,15 @@ import FoveaTraining
                 #expect(resumed.model.weights == model.weights, "stopped after \(stop)")
                 #expect(Self.untimed(resumed.history) == Self.untimed(history))
                 #expect(try Self.lines(directory) == log, "stopped after \(stop)")
-                #expect(resumed.model.preprocessing == model.preprocessing && resumed.model.labels == model.labels)
+                #expect(
+                    resumed.model.preprocessing == model.preprocessing && resumed.model.labels == model.labels
+                )
             }
         }
     }
 
-    /// A killed process leaves lines after its last checkpoint, half a line, a temporary file; an older checkpoint serves
-    /// as well as the last.
+    /// A killed process leaves lines after its last checkpoint, half a line, a temporary file; an older
+    /// checkpoint serves as well as the last.
     @Test func whatAKillLeavesDoesNotMatter() throws {
         try withTemporaryFolder { folder in
             let (model, _, log) = try Self.whole(.reference, in: folder)
@@ -91,11 +96,15 @@ import FoveaTraining
                 try handle.seekToEnd()
                 try handle.write(contentsOf: Data(#"{"event":"step","st"#.utf8))
                 try handle.close()
-                try Data("half".utf8).write(to: URL(fileURLWithPath: directory.checkpointsPath + "/.step-11.tmp"))
+                try Data("half".utf8).write(
+                    to: URL(fileURLWithPath: directory.checkpointsPath + "/.step-11.tmp"))
                 // A damaged last checkpoint makes way for the one before.
-                if older { try Data("no".utf8).write(to: URL(fileURLWithPath: directory.checkpoints().last!)) }
+                if older {
+                    try Data("no".utf8).write(to: URL(fileURLWithPath: directory.checkpoints().last!))
+                }
                 let resumed = try Trainer.resume(
-                    from: directory, on: Self.data, network: Self.network, backend: TestBackend.reference.make())
+                    from: directory, on: Self.data, network: Self.network,
+                    backend: TestBackend.reference.make())
                 #expect(resumed.model.weights == model.weights)
                 #expect(try Self.lines(directory) == log)
             }
@@ -108,17 +117,25 @@ import FoveaTraining
             var model = try Model(
                 Architecture("fc 8 - tanh - fc 3", input: [4], task: .classification(classes: 3)), seed: 1,
                 backend: TestBackend.reference.make())
-            try Trainer(.with { $0.epochs = 3; $0.batchSize = 10 }, runDirectory: directory)
-                .fit(&model, on: Self.data, validation: .fraction(0.2))
+            try Trainer(
+                .with {
+                    $0.epochs = 3; $0.batchSize = 10
+                }, runDirectory: directory
+            )
+            .fit(&model, on: Self.data, validation: .fraction(0.2))
             #expect(try Model(contentsOf: directory.modelPath).weights == model.weights)
-            #expect(directory.checkpoints().map { ($0 as NSString).lastPathComponent } == [
-                "step-000000008.safetensors", "step-000000012.safetensors",
-            ])
+            #expect(
+                directory.checkpoints().map { ($0 as NSString).lastPathComponent } == [
+                    "step-000000008.safetensors", "step-000000012.safetensors",
+                ])
             let events = try Self.lines(directory).map { try JSON.value(EventName.self, from: $0).event }
             #expect(events.filter { $0 == "start" }.count == 1 && events.first == "start")
             #expect(events.filter { $0 == "epoch" }.count == 3 && events.last == "end")
             let report = try String(contentsOfFile: directory.reportPath, encoding: .utf8)
-            for part in ["## Data", "## Network", "## Settings", "## Course", "fovea train --model mlp", "fc1.weight", "67 parameters"] {
+            for part in [
+                "## Data", "## Network", "## Settings", "## Course", "fovea train --model mlp", "fc1.weight",
+                "67 parameters",
+            ] {
                 #expect(report.contains(part), "\(part)")
             }
             let again = errorText {
@@ -126,7 +143,8 @@ import FoveaTraining
             }
             #expect(again.contains("holds a run already"))
             // The architecture is in the checkpoint, and a completed run has nothing left to do.
-            let resumed = try Trainer.resume(from: directory, on: Self.data, backend: TestBackend.reference.make())
+            let resumed = try Trainer.resume(
+                from: directory, on: Self.data, backend: TestBackend.reference.make())
             #expect(resumed.model.weights == model.weights && resumed.history.outcome == .completed)
         }
     }
@@ -137,8 +155,13 @@ import FoveaTraining
         try withTemporaryFolder { folder in
             let directory = RunDirectory(folder + "/run")
             var model = try Model(Self.network, seed: 1, backend: TestBackend.reference.make())
-            try Trainer(.with { $0.epochs = 1; $0.batchSize = 10 }, runDirectory: directory).fit(&model, on: Self.data)
-            func text(_ data: Dataset, network: Network? = Self.network, validation: Dataset? = nil) -> String {
+            try Trainer(
+                .with {
+                    $0.epochs = 1; $0.batchSize = 10
+                }, runDirectory: directory
+            ).fit(&model, on: Self.data)
+            func text(_ data: Dataset, network: Network? = Self.network, validation: Dataset? = nil) -> String
+            {
                 errorText {
                     _ = try Trainer.resume(
                         from: directory, on: data, validation: validation, network: network,
@@ -148,11 +171,18 @@ import FoveaTraining
             #expect(text(Samples.blobs(50, seed: 8)).contains("give the same data"))
             #expect(text(Self.data, network: nil).contains("made in code"))
             #expect(text(Self.data, validation: Self.data).contains("no validation set"))
-            #expect(text(Self.data, network: Network(inputShape: [4], task: .classification(classes: 3)) { Dense(units: 3) })
+            #expect(
+                text(
+                    Self.data,
+                    network: Network(inputShape: [4], task: .classification(classes: 3)) { Dense(units: 3) }
+                )
                 .contains("missing: 0.weight"))
             #expect(
-                errorText { _ = try Trainer.resume(from: RunDirectory(folder), on: Self.data) }.contains("no checkpoint"))
-            #expect(errorText { _ = try Checkpoint(contentsOf: directory.modelPath) }.contains("not a checkpoint"))
+                errorText { _ = try Trainer.resume(from: RunDirectory(folder), on: Self.data) }.contains(
+                    "no checkpoint"))
+            #expect(
+                errorText { _ = try Checkpoint(contentsOf: directory.modelPath) }.contains("not a checkpoint")
+            )
         }
     }
 

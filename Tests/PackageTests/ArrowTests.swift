@@ -1,7 +1,9 @@
 import Foundation
 import Testing
 
-/// The house: for each target what it may import, from the bottom up. A target may import only those above it in this list.
+/// The house: for each target what it may import, from the bottom up.
+///
+/// A target may import only those above it in this list.
 private let mayImport: [(target: String, own: Set<String>, foreign: Set<String>)] = [
     ("COneDNN", [], []),
     ("CZlib", [], []),
@@ -23,21 +25,24 @@ private let mayImport: [(target: String, own: Set<String>, foreign: Set<String>)
     (
         "FoveaTraining",
         [
-            "FoveaTensor", "FoveaGraph", "FoveaReference", "FoveaCPU", "FoveaNN", "FoveaZoo", "FoveaFormats", "FoveaData",
+            "FoveaTensor", "FoveaGraph", "FoveaReference", "FoveaCPU", "FoveaNN", "FoveaZoo", "FoveaFormats",
+            "FoveaData",
             "FoveaImages",
         ], ["Foundation", "Dispatch", "Synchronization", "Logging"]
     ),
     (
         "Fovea",
         [
-            "FoveaTensor", "FoveaGraph", "FoveaReference", "FoveaCPU", "FoveaNN", "FoveaZoo", "FoveaFormats", "FoveaData",
+            "FoveaTensor", "FoveaGraph", "FoveaReference", "FoveaCPU", "FoveaNN", "FoveaZoo", "FoveaFormats",
+            "FoveaData",
             "FoveaImages", "FoveaTraining",
         ], []
     ),
     (
         "FoveaCommand",
         [
-            "FoveaTensor", "FoveaGraph", "FoveaReference", "FoveaCPU", "FoveaNN", "FoveaZoo", "FoveaFormats", "FoveaData",
+            "FoveaTensor", "FoveaGraph", "FoveaReference", "FoveaCPU", "FoveaNN", "FoveaZoo", "FoveaFormats",
+            "FoveaData",
             "FoveaImages", "FoveaTraining", "Fovea",
         ], ["ArgumentParser", "Yams", "Foundation", "Dispatch", "Synchronization", "Logging"]
     ),
@@ -111,7 +116,10 @@ private let systemLibraries: Set<String> = ["Glibc", "Musl", "Darwin", "Android"
         #expect(manifest.targets[1].path == "Tests/B")
         #expect(manifest.reachable(from: "C") == ["A", "B", "P"])
         #expect(
-            imports(of: "import A\n@_exported import B\npublic import struct C.D\n    import Glibc\n// import E\nlet import1 = 0")
+            imports(
+                of:
+                    "import A\n@_exported import B\npublic import struct C.D\n    import Glibc\n// import E\nlet import1 = 0"
+            )
                 == ["A", "B", "C", "Glibc"])
     }
 
@@ -123,7 +131,8 @@ private let systemLibraries: Set<String> = ["Glibc", "Musl", "Darwin", "Android"
             let words = line.split(separator: " ").map(String.init)
             guard let position = words.firstIndex(of: "import"), position + 1 < words.count,
                 words[..<position].allSatisfy({
-                    $0.hasPrefix("@") || ["public", "package", "internal", "private", "fileprivate"].contains($0)
+                    $0.hasPrefix("@")
+                        || ["public", "package", "internal", "private", "fileprivate"].contains($0)
                 })
             else { return nil }
             let kinds = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]

@@ -1,6 +1,7 @@
 import Foundation
 
-/// The targets of `Package.swift`, read from its text: asking SwiftPM would lock the build folder that the tests run in.
+/// The targets of `Package.swift`, read from its text: asking SwiftPM would lock the build folder that the
+/// tests run in.
 struct Manifest {
     struct Target {
         let kind: String
@@ -16,13 +17,16 @@ struct Manifest {
     let targets: [Target]
 
     init() throws {
-        try self.init(text: String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8))
+        try self.init(
+            text: String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8))
     }
 
     init(text: String) throws {
         let code = Self.withoutComments(text)
         var targets: [Target] = []
-        for kind in ["systemLibrary", "target", "executableTarget", "testTarget", "plugin", "macro", "binaryTarget"] {
+        for kind in [
+            "systemLibrary", "target", "executableTarget", "testTarget", "plugin", "macro", "binaryTarget",
+        ] {
             var rest = code[...]
             while let start = rest.range(of: ".\(kind)(") {
                 let arguments = Self.balanced(rest[start.upperBound...], closing: ")")
@@ -57,7 +61,9 @@ struct Manifest {
             var previous: Character = " "
             for index in line.indices {
                 if line[index] == "\"" { isInString.toggle() }
-                if !isInString, previous == "/", line[index] == "/" { return String(line[..<line.index(before: index)]) }
+                if !isInString, previous == "/", line[index] == "/" {
+                    return String(line[..<line.index(before: index)])
+                }
                 previous = line[index]
             }
             return String(line)
@@ -84,7 +90,8 @@ struct Manifest {
     /// The string given as the argument `label`.
     private static func argument(_ label: String, of arguments: Substring) -> String? {
         guard let start = arguments.range(of: "\(label): \"") else { return nil }
-        return arguments[start.upperBound...].split(separator: "\"", omittingEmptySubsequences: false).first.map(String.init)
+        return arguments[start.upperBound...].split(separator: "\"", omittingEmptySubsequences: false).first
+            .map(String.init)
     }
 
     /// The names in `dependencies: [...]`: plain, or of a product of another package.
@@ -92,8 +99,11 @@ struct Manifest {
         guard let start = arguments.range(of: "dependencies: [") else { return [] }
         let list = balanced(arguments[start.upperBound...], closing: "]")
         let parts = list.split(separator: "\"", omittingEmptySubsequences: false)
-        // Odd parts are strings; that after `package:` names where a product comes from, not what is imported.
-        return parts.indices.filter { $0 % 2 == 1 && !parts[$0 - 1].hasSuffix("package: ") }.map { String(parts[$0]) }
+        // Odd parts are strings; that after `package:` names where a product comes from, not what is
+        // imported.
+        return parts.indices.filter { $0 % 2 == 1 && !parts[$0 - 1].hasSuffix("package: ") }.map {
+            String(parts[$0])
+        }
     }
 }
 

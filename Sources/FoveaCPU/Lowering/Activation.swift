@@ -34,7 +34,8 @@ extension Compiler {
         let engine = engine
         let descriptor = try PrimitiveDescriptor(name, layouts: [x.layout]) { descriptor, m, _, attributes in
             dnnl_eltwise_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, algorithm, m[0], m[0], alpha, 0, attributes)
+                &descriptor, engine.handle, dnnl_forward_training, algorithm, m[0], m[0], alpha, 0, attributes
+            )
         }
         let y = makeForm(x.layout)
         emit(
@@ -53,7 +54,8 @@ extension Compiler {
         let function = Optional(gradient.function).kernel
         // In the padding of a blocked layout the gradient is zero, and so is its product with anything.
         emitKernel(
-            "\(gradient.function)Gradient", path: node.path, reading: [y, dy], writing: [dx], flops: 2 * count,
+            "\(gradient.function)Gradient", path: node.path, reading: [y, dy], writing: [dx],
+            flops: 2 * count,
             inPlace: (output: dx, input: dy)
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }

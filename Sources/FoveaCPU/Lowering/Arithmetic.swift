@@ -20,13 +20,15 @@ extension Compiler {
         let resultShape = graph.shape(of: node.outputs[0])
         // oneDNN repeats only the second operand. Both operations commute to the bit.
         let full = shapes[0] == resultShape ? 0 : 1
-        guard shapes[full] == resultShape, shapes[1 - full].rank == resultShape.rank, resultShape.rank > 0 else {
+        guard shapes[full] == resultShape, shapes[1 - full].rank == resultShape.rank, resultShape.rank > 0
+        else {
             return try lowerStridedBinary(operation, node)
         }
         var left = node.inputs[full]
         var right = node.inputs[1 - full]
         // The result can take the memory of the first operand, so let that be one which dies here.
-        if shapes[0] == shapes[1], readers[right.index].last == position, readers[left.index].last != position {
+        if shapes[0] == shapes[1], readers[right.index].last == position, readers[left.index].last != position
+        {
             swap(&left, &right)
         }
         let a = try oneDNNForm(of: left)
@@ -52,7 +54,8 @@ extension Compiler {
         let descriptor = try PrimitiveDescriptor(
             name, postOperations: post, layouts: [a.layout, b.layout]
         ) { descriptor, m, _, attributes in
-            dnnl_binary_primitive_desc_create(&descriptor, engine.handle, algorithm, m[0], m[1], m[0], attributes)
+            dnnl_binary_primitive_desc_create(
+                &descriptor, engine.handle, algorithm, m[0], m[1], m[0], attributes)
         }
         let y = makeForm(a.layout)
         emit(
@@ -73,7 +76,8 @@ extension Compiler {
         let aStrides = graph.shape(of: node.inputs[0]).strides(broadcastTo: shape)
         let bStrides = graph.shape(of: node.inputs[1]).strides(broadcastTo: shape)
         try checkRank(shape)
-        emitKernel(node.operation.name, path: node.path, reading: [a, b], writing: [y], flops: shape.count) { pointers in
+        emitKernel(node.operation.name, path: node.path, reading: [a, b], writing: [y], flops: shape.count) {
+            pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
                 fovea_binary(operation, Int32(extents.count), extents, p[0], aStrides, p[1], bStrides, p[2])
@@ -114,7 +118,8 @@ extension Compiler {
         let extents = from.dimensions.map(Int64.init)
         let strides = to.strides(broadcastTo: from)
         let count = to.count
-        emitKernel(node.operation.name, path: node.path, reading: [x], writing: [y], flops: from.count) { pointers in
+        emitKernel(node.operation.name, path: node.path, reading: [x], writing: [y], flops: from.count) {
+            pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return { fovea_reduce_sum(Int32(extents.count), extents, p[0], p[1], strides, count) }
         }

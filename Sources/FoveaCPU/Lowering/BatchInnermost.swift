@@ -39,13 +39,16 @@ extension Compiler {
     func runsBatchInnermost(_ pool: Operation.Pool, _ x: Form) -> Bool {
         guard pool.poolWindow.dilation == 1, pool.poolWindow.tapCount <= 256 else { return false }
         if x.layout.isBatchInnermost { return true }
-        return activationLayout == .batchInnermost && x.layout.dimensions[0] % Self.batchInnermostMultiple == 0
+        return activationLayout == .batchInnermost
+            && x.layout.dimensions[0] % Self.batchInnermostMultiple == 0
     }
 
     /// Whether every operation on images has a kernel for them, so that none forces them into another layout.
     private static func supportsBatchInnermost(_ graph: Graph) -> Bool {
         graph.nodes.allSatisfy { node in
-            guard node.inputs.contains(where: { graph.shape(of: $0).rank == 4 }), node.phase != .update else { return true }
+            guard node.inputs.contains(where: { graph.shape(of: $0).rank == 4 }), node.phase != .update else {
+                return true
+            }
             switch node.operation {
             case .convolution, .convolutionInputGradient, .convolutionParameterGradient, .pool, .poolGradient,
                 .activation, .activationGradient, .reshape, .sumOfSquares, .scale:
@@ -53,7 +56,11 @@ extension Compiler {
             case .add, .multiply:
                 // Penalties work on weights, which are not images.
                 return node.inputs.allSatisfy { value in
-                    if case .variable = graph.origin(of: value) { true } else { graph.shape(of: value).rank != 4 }
+                    if case .variable = graph.origin(of: value) {
+                        true
+                    } else {
+                        graph.shape(of: value).rank != 4
+                    }
                 }
             default: return false
             }
@@ -67,7 +74,8 @@ extension Compiler {
         let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
         let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
         let y = makeForm(.batchInnermost(yShape.dimensions))
-        let shape = fovea_bi_convolution(convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape)
+        let shape = fovea_bi_convolution(
+            convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape)
         let function = activation.kernel
         let inputs = [x, weight] + (bias.map { [$0] } ?? [])
         emitKernel(
@@ -77,7 +85,9 @@ extension Compiler {
             let bias = p.count == 4 ? p[2] : nil
             let y = p[p.count - 1]
             return {
-                withUnsafePointer(to: shape) { fovea_bi_convolution_forward($0, p[0], p[1], bias, function, y) }
+                withUnsafePointer(to: shape) {
+                    fovea_bi_convolution_forward($0, p[0], p[1], bias, function, y)
+                }
             }
         }
         return y
@@ -93,10 +103,13 @@ extension Compiler {
         let shape = fovea_bi_convolution(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape)
         emitKernel(
-            node.operation.name, path: node.path, reading: [dy, weight], writing: [dx], flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, reading: [dy, weight], writing: [dx],
+            flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { withUnsafePointer(to: shape) { fovea_bi_convolution_backward_data($0, p[0], p[1], p[2]) } }
+            return {
+                withUnsafePointer(to: shape) { fovea_bi_convolution_backward_data($0, p[0], p[1], p[2]) }
+            }
         }
         define(node.outputs[0], as: dx)
     }
@@ -108,14 +121,18 @@ extension Compiler {
         let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
         let dy = try form(of: node.inputs[1], in: .batchInnermost(dyShape.dimensions))
         let outputs = node.outputs.map { makePlainForm(graph.shape(of: $0)) }
-        let shape = fovea_bi_convolution(gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape)
+        let shape = fovea_bi_convolution(
+            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape)
         emitKernel(
-            node.operation.name, path: node.path, reading: [x, dy], writing: outputs, flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, reading: [x, dy], writing: outputs,
+            flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let dbias = p.count == 4 ? p[3] : nil
             return {
-                withUnsafePointer(to: shape) { fovea_bi_convolution_backward_weights($0, p[0], p[1], p[2], dbias) }
+                withUnsafePointer(to: shape) {
+                    fovea_bi_convolution_backward_weights($0, p[0], p[1], p[2], dbias)
+                }
             }
         }
         for (value, form) in zip(node.outputs, outputs) { define(value, as: form) }
@@ -137,7 +154,8 @@ extension Compiler {
         }
         let reduction = pool.reduction
         emitKernel(
-            "pool \(pool.shortName)", path: node.path, reading: [x], writing: outputs, flops: graph.cost(of: node).flops
+            "pool \(pool.shortName)", path: node.path, reading: [x], writing: outputs,
+            flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let index = pointers.count == 3 ? pointers[2].assumingMemoryBound(to: UInt8.self) : nil
@@ -145,7 +163,8 @@ extension Compiler {
                 withUnsafePointer(to: shape) { shape in
                     switch reduction {
                     case .maximum: fovea_bi_max_pool(shape, p[0], p[1], index)
-                    case .average(let countsPadding): fovea_bi_average_pool(shape, countsPadding ? 1 : 0, p[0], p[1])
+                    case .average(let countsPadding):
+                        fovea_bi_average_pool(shape, countsPadding ? 1 : 0, p[0], p[1])
                     }
                 }
             }
@@ -162,7 +181,8 @@ extension Compiler {
         let shape = fovea_bi_pooling(gradient.pool, x: xShape, y: yShape)
         var inputs = [dy]
         if gradient.pool.reduction == .maximum {
-            guard case .node(let position, _) = graph.origin(of: node.inputs[1]), let index = workspaces[position]
+            guard case .node(let position, _) = graph.origin(of: node.inputs[1]),
+                let index = workspaces[position]
             else { throw PlanError("the gradient of a maximum needs the node that took the maximum") }
             inputs.append(index)
         }
@@ -191,9 +211,11 @@ extension Compiler {
 extension fovea_bi_convolution {
     fileprivate init(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) {
         self.init(
-            batch: x[0], channels: x[1], height: x[2], width: x[3], filters: y[1], outHeight: y[2], outWidth: y[3],
+            batch: x[0], channels: x[1], height: x[2], width: x[3], filters: y[1], outHeight: y[2],
+            outWidth: y[3],
             kernelHeight: weight[2], kernelWidth: weight[3], strideHeight: convolution.stride.height,
-            strideWidth: convolution.stride.width, padTop: convolution.padding.top, padLeft: convolution.padding.left)
+            strideWidth: convolution.stride.width, padTop: convolution.padding.top,
+            padLeft: convolution.padding.left)
     }
 }
 
@@ -202,7 +224,8 @@ extension fovea_bi_pooling {
         let window = pool.poolWindow
         self.init(
             batch: x[0], channels: x[1], height: x[2], width: x[3], outHeight: y[2], outWidth: y[3],
-            windowHeight: window.kernel.height, windowWidth: window.kernel.width, strideHeight: window.stride.height,
+            windowHeight: window.kernel.height, windowWidth: window.kernel.width,
+            strideHeight: window.stride.height,
             strideWidth: window.stride.width, padTop: window.padding.top, padLeft: window.padding.left)
     }
 }

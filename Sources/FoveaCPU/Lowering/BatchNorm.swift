@@ -31,9 +31,11 @@ extension Compiler {
 
         let count = Float(graph.shape(of: node.inputs[0]).count / channels[0])
         let momentum = batchNorm.momentum
-        try followRunning(node.inputs[3], mean, correction: 1, momentum: momentum, result: node.outputs[3], node)
         try followRunning(
-            node.inputs[4], variance, correction: count / (count - 1), momentum: momentum, result: node.outputs[4], node)
+            node.inputs[3], mean, correction: 1, momentum: momentum, result: node.outputs[3], node)
+        try followRunning(
+            node.inputs[4], variance, correction: count / (count - 1), momentum: momentum,
+            result: node.outputs[4], node)
     }
 
     /// Moves a running statistic toward the batch's, in place where nobody else reads the old one.
@@ -42,13 +44,16 @@ extension Compiler {
         _ node: Graph.Node
     ) throws(PlanError) {
         guard
-            graph.assignments.contains(where: { $0.value == result }) || graph.outputs.contains(where: { $0.value == result })
+            graph.assignments.contains(where: { $0.value == result })
+                || graph.outputs.contains(where: { $0.value == result })
                 || !readers[result.index].isEmpty
         else { return }
         let old = try plainForm(of: running)
         let isPrivate =
             readers[running.index].count == 1
-            && graph.assignments.contains { $0.value == result && graph.value(ofVariable: $0.variable) == running }
+            && graph.assignments.contains {
+                $0.value == result && graph.value(ofVariable: $0.variable) == running
+            }
         let new = isPrivate ? old : makePlainForm(graph.shape(of: running))
         let count = graph.shape(of: running).count
         emitKernel("runningStatistic", path: node.path, reading: [old, batch], writing: [new]) { pointers in
@@ -67,7 +72,9 @@ extension Compiler {
         let variance = try plainForm(of: node.inputs[3])
         let takesReLU = fusion.reluBatchNormGradients.contains(position)
         var outputGradient = node.inputs[4]
-        if takesReLU, let producer = graph.producer(of: outputGradient) { outputGradient = producer.inputs[1] }
+        if takesReLU, let producer = graph.producer(of: outputGradient) {
+            outputGradient = producer.inputs[1]
+        }
         let dy = try form(of: outputGradient, in: x.layout)
         let flags = scaleAndShift | (takesReLU ? fusedReLU : 0)
         let forward = try batchNormForward(
@@ -123,7 +130,8 @@ extension Compiler {
         _ layout: MemoryDescriptor, epsilon: Float, flags: UInt32, kind: dnnl_prop_kind_t
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        return try PrimitiveDescriptor("batch normalization", layouts: [layout]) { descriptor, m, _, attributes in
+        return try PrimitiveDescriptor("batch normalization", layouts: [layout]) {
+            descriptor, m, _, attributes in
             dnnl_batch_normalization_forward_primitive_desc_create(
                 &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
         }

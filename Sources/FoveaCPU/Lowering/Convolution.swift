@@ -46,17 +46,21 @@ extension Compiler {
         } else if let batchNorm = chain.batchNorm {
             result = graph.nodes[batchNorm].outputs[0]
         }
-        if let activation = chain.activation, case .activation(let operation) = graph.nodes[activation].operation {
+        if let activation = chain.activation,
+            case .activation(let operation) = graph.nodes[activation].operation
+        {
             name += "+\(operation.function)"
             post.activation = operation.function
             result = graph.nodes[activation].outputs[0]
         }
 
         if residual == nil,
-            runsBatchInnermost(convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]))
+            runsBatchInnermost(
+                convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]))
         {
             let (weight, bias) = try parameters(
-                of: node, batchNorm: chain.batchNorm, weights: .plain(graph.shape(of: node.inputs[1]).dimensions))
+                of: node, batchNorm: chain.batchNorm,
+                weights: .plain(graph.shape(of: node.inputs[1]).dimensions))
             let y = try lowerBatchInnermostConvolution(
                 convolution, node, weight: weight, bias: bias, activation: post.activation, name: name)
             return define(result, as: y)
@@ -103,7 +107,8 @@ extension Compiler {
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
         let dx = makeForm(descriptor.layout(DNNL_ARG_DIFF_SRC))
         emit(
-            node.operation.name, node, descriptor, reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
+            node.operation.name, node, descriptor,
+            reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
         define(node.outputs[0], as: dx)
     }
@@ -116,15 +121,20 @@ extension Compiler {
             return try lowerBatchInnermostParameterGradient(gradient, node)
         }
         let problem = ConvolutionProblem(
-            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
+            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape,
+            hasBias: gradient.hasBias)
         let forward = try convolutionForward(
-            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, hasBias: gradient.hasBias)
+            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape,
+            hasBias: gradient.hasBias)
         let bias = problem.bias.map(MemoryDescriptor.plain)
         let engine = engine
         let descriptor = try cachedDescriptor(
             DescriptorKey(operation: node.operation, shapes: [xShape, dyShape]),
-            preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST), bias],
-            free: [.any(problem.source), .any(problem.weights), .any(problem.destination), bias], hint: forward
+            preferred: [
+                forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST), bias,
+            ],
+            free: [.any(problem.source), .any(problem.weights), .any(problem.destination), bias],
+            hint: forward
         ) { descriptor, m, hint, attributes in
             dnnl_convolution_backward_weights_primitive_desc_create(
                 &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[3], m[2], problem.strides,
@@ -154,7 +164,7 @@ extension Compiler {
         return (weight, node.inputs.count == 3 ? try plainForm(of: node.inputs[2]) : nil)
     }
 
-    /// The forward primitive, made once for all that are alike. Its layouts decide those of the backward primitives.
+    /// The forward primitive, made once for all that are alike; its layouts decide those of the backward primitives.
     private mutating func convolutionForward(
         _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, hasBias: Bool,
         postOperations: PostOperations = .none, destination: MemoryDescriptor? = nil
@@ -177,7 +187,8 @@ extension Compiler {
             ]
         ) { descriptor, m, _, attributes in
             dnnl_convolution_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, dnnl_convolution_direct, m[0], m[1], m[2], m[3],
+                &descriptor, engine.handle, dnnl_forward_training, dnnl_convolution_direct, m[0], m[1], m[2],
+                m[3],
                 problem.strides, problem.dilations, problem.paddingBefore, problem.paddingAfter, attributes)
         }
         if destination == nil { descriptors[key] = descriptor }
@@ -200,7 +211,8 @@ extension Compiler {
         let folded = makeForm(.plain(weights.dimensions))
         let bias = makePlainForm([filters])
         let epsilon = operation.epsilon
-        emitKernel("foldBatchNorm", path: batchNorm.path, reading: inputs, writing: [folded, bias]) { pointers in
+        emitKernel("foldBatchNorm", path: batchNorm.path, reading: inputs, writing: [folded, bias]) {
+            pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let bias = hasBias ? p[5] : nil
             let outputs = p.suffix(2)
@@ -219,7 +231,8 @@ extension Compiler {
     /// A primitive made once for all that are alike: with the `preferred` layouts unless oneDNN has only a plain loop
     /// for them and something better with the `free` ones.
     mutating func cachedDescriptor(
-        _ key: DescriptorKey, preferred: [MemoryDescriptor?], free: [MemoryDescriptor?], hint: PrimitiveDescriptor?,
+        _ key: DescriptorKey, preferred: [MemoryDescriptor?], free: [MemoryDescriptor?],
+        hint: PrimitiveDescriptor?,
         _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
         if let known = descriptors[key] { return known }

@@ -43,7 +43,8 @@ extension Compiler {
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
         let dx = makeForm(source)
         emit(
-            node.operation.name, node, descriptor, reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
+            node.operation.name, node, descriptor,
+            reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
         define(node.outputs[0], as: dx)
     }
@@ -102,13 +103,16 @@ extension Compiler {
     }
 
     private func denseForward(
-        source: MemoryDescriptor, weights: MemoryDescriptor, hasBias: Bool, postOperations: PostOperations = .none
+        source: MemoryDescriptor, weights: MemoryDescriptor, hasBias: Bool,
+        postOperations: PostOperations = .none
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
         let units = weights.dimensions[0]
         return try PrimitiveDescriptor(
             "a dense product", postOperations: postOperations,
-            layouts: [source, weights, hasBias ? .plain([units]) : nil, .plain([source.dimensions[0], units])]
+            layouts: [
+                source, weights, hasBias ? .plain([units]) : nil, .plain([source.dimensions[0], units]),
+            ]
         ) { descriptor, m, _, attributes in
             dnnl_inner_product_forward_primitive_desc_create(
                 &descriptor, engine.handle, dnnl_forward_training, m[0], m[1], m[2], m[3], attributes)
@@ -121,7 +125,8 @@ extension Compiler {
         _ name: String, weights: MemoryDescriptor, others: [MemoryDescriptor?], hint: PrimitiveDescriptor,
         _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
-        let free = try PrimitiveDescriptor(name, layouts: [.any(weights.dimensions)] + others, hint: hint, make)
+        let free = try PrimitiveDescriptor(
+            name, layouts: [.any(weights.dimensions)] + others, hint: hint, make)
         guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
             weights.isPlain && !packed.isReferenceLoop || packed.implementation == free.implementation
         else { return free }

@@ -48,7 +48,8 @@ extension Compiler {
         let shape = graph.shape(of: node.inputs[0])
         let loss = makePlainForm(.scalar)
         emitKernel(
-            node.operation.name, path: node.path, reading: [logits, labels], writing: [loss], flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, reading: [logits, labels], writing: [loss],
+            flops: graph.cost(of: node).flops
         ) { pointers in
             let logits = pointers[0].assumingMemoryBound(to: Float.self)
             let labels = pointers[1].assumingMemoryBound(to: Int32.self)
@@ -87,7 +88,8 @@ extension Compiler {
         let loss = makePlainForm(.scalar)
         let (count, rows) = (shape.count, Float(shape[0]))
         emitKernel(
-            node.operation.name, path: node.path, reading: [prediction, target], writing: [loss], flops: 3 * count
+            node.operation.name, path: node.path, reading: [prediction, target], writing: [loss],
+            flops: 3 * count
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return { p[2].pointee = fovea_squared_error(count, p[0], p[1]) / rows }
@@ -117,7 +119,8 @@ extension Compiler {
         let x = try form(of: node.inputs[0])
         let sum = makePlainForm(.scalar)
         let count = x.layout.byteCount / MemoryLayout<Float>.size
-        emitKernel(node.operation.name, path: node.path, reading: [x], writing: [sum], flops: 2 * count) { pointers in
+        emitKernel(node.operation.name, path: node.path, reading: [x], writing: [sum], flops: 2 * count) {
+            pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return { p[1].pointee = fovea_sum_of_squares(count, p[0]) }
         }

@@ -34,7 +34,8 @@ extension Compiler {
                 let (first, second) = (p[starts + 2], p[starts + 3])
                 return {
                     fovea_adam(
-                        count, weight, gradient, first, second, rate.pointee, adam.beta1, adam.beta2, adam.epsilon,
+                        count, weight, gradient, first, second, rate.pointee, adam.beta1, adam.beta2,
+                        adam.epsilon,
                         adam.weightDecay, Int64(step.pointee))
                 }
             }

@@ -20,11 +20,14 @@ extension Compiler {
             workspaces[position] = workspace
             outputs.append((DNNL_ARG_WORKSPACE, workspace))
         }
-        emit("\(node.operation.name) \(pool.shortName)", node, descriptor, reading: [(DNNL_ARG_SRC, x)], writing: outputs)
+        emit(
+            "\(node.operation.name) \(pool.shortName)", node, descriptor, reading: [(DNNL_ARG_SRC, x)],
+            writing: outputs)
         define(node.outputs[0], as: y)
     }
 
-    mutating func lowerPoolGradient(_ gradient: Operation.PoolGradient, _ node: Graph.Node) throws(PlanError) {
+    mutating func lowerPoolGradient(_ gradient: Operation.PoolGradient, _ node: Graph.Node) throws(PlanError)
+    {
         let pool = gradient.pool
         if runsBatchInnermost(pool, try form(of: node.inputs[0])) {
             return try lowerBatchInnermostPoolGradient(gradient, node)
@@ -44,7 +47,8 @@ extension Compiler {
         }
         var inputs = [(DNNL_ARG_DIFF_DST, dy)]
         if descriptor.workspace != nil {
-            guard case .node(let position, _) = graph.origin(of: node.inputs[1]), let workspace = workspaces[position]
+            guard case .node(let position, _) = graph.origin(of: node.inputs[1]),
+                let workspace = workspaces[position]
             else { throw PlanError("the gradient of a maximum needs the node that took the maximum") }
             inputs.append((DNNL_ARG_WORKSPACE, workspace))
         }
@@ -65,7 +69,8 @@ extension Compiler {
         ) { descriptor, m, _, attributes in
             dnnl_pooling_forward_primitive_desc_create(
                 &descriptor, engine.handle, forTraining ? dnnl_forward_training : dnnl_forward_inference,
-                pool.algorithm, m[0], m[1], window.strides, window.kernel, window.dilations, window.paddingBefore,
+                pool.algorithm, m[0], m[1], window.strides, window.kernel, window.dilations,
+                window.paddingBefore,
                 window.paddingAfter, attributes)
         }
     }

@@ -15,7 +15,8 @@ extension Compiler {
         if x.layout.isPlain {
             return define(node.outputs[0], as: Form(layout: .plain(dimensions), buffer: x.buffer))
         }
-        if reshape.shape.rank == 2, x.layout.dimensions.count == 4, x.layout.dimensions[0] == reshape.shape[0] {
+        if reshape.shape.rank == 2, x.layout.dimensions.count == 4, x.layout.dimensions[0] == reshape.shape[0]
+        {
             // A vector that keeps the image's layout.
             return define(node.outputs[0], as: x)
         }
@@ -23,7 +24,8 @@ extension Compiler {
         define(node.outputs[0], as: Form(layout: .plain(dimensions), buffer: plain.buffer))
     }
 
-    mutating func lowerConcatenate(_ concatenate: Operation.Concatenate, _ node: Graph.Node) throws(PlanError) {
+    mutating func lowerConcatenate(_ concatenate: Operation.Concatenate, _ node: Graph.Node) throws(PlanError)
+    {
         let shape = graph.shape(of: node.outputs[0])
         var parts: [Form] = []
         for input in node.inputs {

@@ -37,7 +37,7 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         self.init(owning: handle!)
     }
 
-    /// Dense float32 elements in row-major order. A scalar is a vector of one element.
+    /// Dense float32 elements in row-major order, a scalar being a vector of one element.
     static func plain(_ dimensions: [Int]) -> MemoryDescriptor {
         let dimensions = dimensions.isEmpty ? [1] : dimensions
         return MemoryDescriptor(dimensions, strides: Shape(dimensions).strides)
@@ -95,7 +95,9 @@ extension MemoryDescriptor: CustomStringConvertible {
             String(UnicodeScalar(UInt8((upper ? 65 : 97) + axis)))
         }
         let inner = (0..<Int(blockCount)).map { (axis: Int(blockAxes![$0]), size: Int(blocks![$0])) }
-        let outer = dimensions.indices.sorted { (strides[$0], dimensions[$0]) > (strides[$1], dimensions[$1]) }
+        let outer = dimensions.indices.sorted {
+            (strides[$0], dimensions[$0]) > (strides[$1], dimensions[$1])
+        }
         return outer.map { axis in letter(axis, upper: inner.contains { $0.axis == axis }) }.joined()
             + inner.map { "\($0.size)" + letter($0.axis, upper: false) }.joined()
     }

@@ -5,6 +5,7 @@ extension Operation {
     ///
     /// Input: `x`, any shape. Output: `y`, the same shape.
     public struct Activation: OperationRule {
+        /// The function applied.
         public var function: ActivationFunction
 
         package var name: String { "activation" }
@@ -28,6 +29,7 @@ extension Operation {
     ///
     /// Inputs: `y`, `dy`, of one shape. Output: `dx = f'(x) dy`.
     public struct ActivationGradient: OperationRule {
+        /// The function applied.
         public var function: ActivationFunction
 
         package var name: String { "activationGradient" }
@@ -36,7 +38,8 @@ extension Operation {
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
             try expect(inputs, count: 2)
             guard inputs[0] == inputs[1] else {
-                throw GraphError("the gradient \(inputs[1].shape) has not the shape of the output, \(inputs[0].shape)")
+                throw GraphError(
+                    "the gradient \(inputs[1].shape) has not the shape of the output, \(inputs[0].shape)")
             }
             return [inputs[0]]
         }

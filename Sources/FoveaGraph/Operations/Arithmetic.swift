@@ -1,9 +1,11 @@
 import FoveaTensor
 
 extension Operation {
-    /// A tensor whose elements are all one number. No inputs.
+    /// A tensor whose elements are all one number, made of no inputs.
     public struct Constant: OperationRule {
+        /// The number.
         public var value: Float
+        /// The shape of the result.
         public var shape: Shape
 
         package var name: String { "constant" }
@@ -61,6 +63,7 @@ extension Operation {
 
     /// The product of a tensor and a fixed number.
     public struct Scale: OperationRule {
+        /// The number multiplied by.
         public var factor: Float
 
         package var name: String { "scale" }
@@ -81,6 +84,7 @@ extension Operation {
 
     /// A tensor repeated along the axes that it lacks or has with extent 1.
     public struct Broadcast: OperationRule {
+        /// The shape of the result.
         public var shape: Shape
 
         package var name: String { "broadcast" }
@@ -104,6 +108,7 @@ extension Operation {
 
     /// The sum over the axes that `shape` lacks or has with extent 1: what undoes a broadcast.
     public struct ReduceSum: OperationRule {
+        /// The shape of the result.
         public var shape: Shape
 
         package var name: String { "reduceSum" }
@@ -139,7 +144,9 @@ extension Shape {
         var result = a
         for axis in 0..<rank where a[axis] != b[axis] {
             guard a[axis] == 1 || b[axis] == 1 else {
-                throw GraphError("\(left) and \(right) do not broadcast: in each axis, counted from the last, the extents must be equal or one of them 1")
+                throw GraphError(
+                    "\(left) and \(right) do not broadcast: in each axis, counted from the last, the extents must be equal or one of them 1"
+                )
             }
             result[axis] = a[axis] == 1 ? b[axis] : a[axis]
         }

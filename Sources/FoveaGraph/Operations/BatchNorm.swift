@@ -12,7 +12,9 @@ extension Operation {
     ///
     /// Source: Ioffe and Szegedy 2015, algorithm 1.
     public struct BatchNorm: OperationRule {
+        /// What keeps the root away from zero, ε.
         public var epsilon: Float
+        /// The momentum.
         public var momentum: Float
 
         package var name: String { "batchNorm" }
@@ -55,6 +57,7 @@ extension Operation {
     ///
     /// Inputs: `x`, `scale [C]`, the batch's `mean [C]` and `variance [C]`, `dy`. Outputs: `dx`, `dscale [C]`, `dshift [C]`.
     public struct BatchNormGradient: OperationRule {
+        /// What keeps the root away from zero, ε.
         public var epsilon: Float
 
         package var name: String { "batchNormGradient" }
@@ -64,7 +67,8 @@ extension Operation {
             try expect(inputs, count: 5)
             let channels = try checkedChannels(of: Array(inputs.dropLast()))
             guard inputs[4] == inputs[0] else {
-                throw GraphError("the gradient \(inputs[4].shape) has not the shape of the output, \(inputs[0].shape)")
+                throw GraphError(
+                    "the gradient \(inputs[4].shape) has not the shape of the output, \(inputs[0].shape)")
             }
             return [inputs[0], TensorType([channels]), TensorType([channels])]
         }
@@ -78,6 +82,7 @@ extension Operation {
     ///
     /// Inputs: `x [N, C, H, W]` or `[N, C]`, then `scale`, `shift`, `mean`, `variance`, all `[C]`. Output: `y`.
     public struct BatchNormInference: OperationRule {
+        /// What keeps the root away from zero, ε.
         public var epsilon: Float
 
         package var name: String { "batchNormInference" }
@@ -103,7 +108,8 @@ extension OperationRule {
             throw GraphError("batch normalization needs [N, C, H, W] or [N, C], not \(x)")
         }
         for input in inputs.dropFirst() where input.shape != [x[1]] {
-            throw GraphError("batch normalization of \(x[1]) channels needs vectors [\(x[1])], not \(input.shape)")
+            throw GraphError(
+                "batch normalization of \(x[1]) channels needs vectors [\(x[1])], not \(input.shape)")
         }
         return x[1]
     }

@@ -8,9 +8,13 @@ extension Operation {
     ///
     /// Inputs: `x [N, C, H, W]`, `w [K, C / groups, kH, kW]`, optionally `b [K]`. Output: `y [N, K, H', W']`.
     public struct Convolution: OperationRule {
+        /// The distance between neighbouring windows.
         public var stride: Size2D
+        /// What is added around the image.
         public var padding: Edges
+        /// The distance between neighbouring taps.
         public var dilation: Size2D
+        /// The number of groups of channels.
         public var groups: Int
 
         package var name: String { "convolution" }
@@ -28,13 +32,17 @@ extension Operation {
                 throw GraphError("a convolution needs images [N, C, H, W], not \(x)")
             }
             guard weight.rank == 4 else {
-                throw GraphError("the weight of a convolution is [filters, C / groups, kH, kW], not \(weight)")
+                throw GraphError(
+                    "the weight of a convolution is [filters, C / groups, kH, kW], not \(weight)")
             }
             guard groups > 0, x[1] % groups == 0, weight[0] % groups == 0 else {
-                throw GraphError("groups (\(groups)) must divide both the channels (\(x[1])) and the filters (\(weight[0]))")
+                throw GraphError(
+                    "groups (\(groups)) must divide both the channels (\(x[1])) and the filters (\(weight[0]))"
+                )
             }
             guard weight[1] == x[1] / groups else {
-                throw GraphError("the weight \(weight) expects \(weight[1] * groups) channels, the input has \(x[1])")
+                throw GraphError(
+                    "the weight \(weight) expects \(weight[1] * groups) channels, the input has \(x[1])")
             }
             if inputs.count == 3, inputs[2].shape != [weight[0]] {
                 throw GraphError("the bias of \(weight[0]) filters is [\(weight[0])], not \(inputs[2].shape)")
@@ -51,12 +59,15 @@ extension Operation {
             if needed[0] {
                 let operation = ConvolutionInputGradient(
                     convolution: self, inputShape: graph.shape(of: node.inputs[0]))
-                gradients[0] = try graph.apply(.convolutionInputGradient(operation), to: [dy, node.inputs[1]])[0]
+                gradients[0] = try graph.apply(
+                    .convolutionInputGradient(operation), to: [dy, node.inputs[1]])[0]
             }
             if needed.dropFirst().contains(true) {
                 let operation = ConvolutionParameterGradient(
-                    convolution: self, weightShape: graph.shape(of: node.inputs[1]), hasBias: node.inputs.count == 3)
-                let results = try graph.apply(.convolutionParameterGradient(operation), to: [node.inputs[0], dy])
+                    convolution: self, weightShape: graph.shape(of: node.inputs[1]),
+                    hasBias: node.inputs.count == 3)
+                let results = try graph.apply(
+                    .convolutionParameterGradient(operation), to: [node.inputs[0], dy])
                 gradients.replaceSubrange(1..., with: results.map(Optional.some))
             }
             return gradients
@@ -72,7 +83,9 @@ extension Operation {
     ///
     /// Inputs: `dy [N, K, H', W']`, `w`. Output: `dx [N, C, H, W]`.
     public struct ConvolutionInputGradient: OperationRule {
+        /// The convolution that this differentiates.
         public var convolution: Convolution
+        /// The shape of the input, `[N, C, H, W]`.
         public var inputShape: Shape
 
         package var name: String { "convolutionInputGradient" }
@@ -82,7 +95,8 @@ extension Operation {
             try expect(inputs, count: 2)
             let forward = try convolution.outputTypes(for: [TensorType(inputShape), inputs[1]])
             guard forward[0].shape == inputs[0].shape else {
-                throw GraphError("the gradient \(inputs[0].shape) has not the shape of the output, \(forward[0].shape)")
+                throw GraphError(
+                    "the gradient \(inputs[0].shape) has not the shape of the output, \(forward[0].shape)")
             }
             return [TensorType(inputShape)]
         }
@@ -96,8 +110,11 @@ extension Operation {
     ///
     /// Inputs: `x [N, C, H, W]`, `dy [N, K, H', W']`. Outputs: `dw` and, with a bias, `db [K]`.
     public struct ConvolutionParameterGradient: OperationRule {
+        /// The convolution that this differentiates.
         public var convolution: Convolution
+        /// The shape of the weight, `[K, C / groups, kH, kW]`.
         public var weightShape: Shape
+        /// Whether there is a bias to be differentiated for.
         public var hasBias: Bool
 
         package var name: String { "convolutionParameterGradient" }
@@ -107,7 +124,8 @@ extension Operation {
             try expect(inputs, count: 2)
             let forward = try convolution.outputTypes(for: [inputs[0], TensorType(weightShape)])
             guard forward[0].shape == inputs[1].shape else {
-                throw GraphError("the gradient \(inputs[1].shape) has not the shape of the output, \(forward[0].shape)")
+                throw GraphError(
+                    "the gradient \(inputs[1].shape) has not the shape of the output, \(forward[0].shape)")
             }
             return [TensorType(weightShape)] + (hasBias ? [TensorType([weightShape[0]])] : [])
         }
@@ -124,7 +142,8 @@ extension Graph {
         _ x: Value, weight: Value, bias: Value? = nil, stride: Size2D = 1, padding: Edges = .zero,
         dilation: Size2D = 1, groups: Int = 1
     ) throws(GraphError) -> Value {
-        let operation = Operation.Convolution(stride: stride, padding: padding, dilation: dilation, groups: groups)
+        let operation = Operation.Convolution(
+            stride: stride, padding: padding, dilation: dilation, groups: groups)
         return try apply(.convolution(operation), to: [x, weight] + (bias.map { [$0] } ?? []))[0]
     }
 }

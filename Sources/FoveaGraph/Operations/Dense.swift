@@ -11,10 +11,12 @@ extension Operation {
             try expect(inputs, count: 2, 3)
             let (x, weight) = (inputs[0].shape, inputs[1].shape)
             guard x.rank == 2 else {
-                throw GraphError("a dense layer needs vectors [N, F], not \(x); flatten or pool globally before it")
+                throw GraphError(
+                    "a dense layer needs vectors [N, F], not \(x); flatten or pool globally before it")
             }
             guard weight.rank == 2, weight[1] == x[1] else {
-                throw GraphError("the weight of a dense layer on \(x[1]) features is [units, \(x[1])], not \(weight)")
+                throw GraphError(
+                    "the weight of a dense layer on \(x[1]) features is [units, \(x[1])], not \(weight)")
             }
             if inputs.count == 3, inputs[2].shape != [weight[0]] {
                 throw GraphError("the bias of \(weight[0]) units is [\(weight[0])], not \(inputs[2].shape)")
@@ -28,7 +30,8 @@ extension Operation {
             guard let dy = outputGradients[0] else { return node.inputs.map { _ in nil } }
             var gradients = [Graph.Value?](repeating: nil, count: node.inputs.count)
             if needed[0] {
-                gradients[0] = try graph.apply(.denseInputGradient(DenseInputGradient()), to: [dy, node.inputs[1]])[0]
+                gradients[0] = try graph.apply(
+                    .denseInputGradient(DenseInputGradient()), to: [dy, node.inputs[1]])[0]
             }
             if needed.dropFirst().contains(true) {
                 let operation = DenseParameterGradient(hasBias: node.inputs.count == 3)
@@ -67,6 +70,7 @@ extension Operation {
     ///
     /// Inputs: `x [N, F]`, `dy [N, units]`. Outputs: `dw [units, F]` and, with a bias, `db [units]`.
     public struct DenseParameterGradient: OperationRule {
+        /// Whether there is a bias to be differentiated for.
         public var hasBias: Bool
 
         package var name: String { "denseParameterGradient" }

@@ -11,7 +11,9 @@ extension Operation {
     ///
     /// Source: Srivastava et al. 2014, with the scaling in training rather than in prediction.
     public struct Dropout: OperationRule {
+        /// The share of elements dropped.
         public var rate: Float
+        /// The number of the stream of random numbers.
         public var stream: Int
 
         package var name: String { "dropout" }
@@ -19,7 +21,9 @@ extension Operation {
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
             try expect(inputs, count: 3, other: [1, 2])
-            guard rate >= 0, rate < 1 else { throw GraphError("the rate of dropout is in [0, 1), not \(rate)") }
+            guard rate >= 0, rate < 1 else {
+                throw GraphError("the rate of dropout is in [0, 1), not \(rate)")
+            }
             guard inputs[1] == TensorType([2], .int32), inputs[2] == TensorType(.scalar, .int32) else {
                 throw GraphError("dropout takes a seed int32[2] and a step int32[]")
             }
@@ -42,7 +46,8 @@ extension Graph {
     public mutating func dropout(_ x: Value, rate: Float) throws(GraphError) -> Value {
         let stream = nodes.count { if case .dropout = $0.operation { true } else { false } }
         return try apply(
-            .dropout(Operation.Dropout(rate: rate, stream: stream)), to: [x, try seedInput(), try stepInput()])[0]
+            .dropout(Operation.Dropout(rate: rate, stream: stream)),
+            to: [x, try seedInput(), try stepInput()])[0]
     }
 
     /// The input `seed`, int32 `[2]`, low word first.

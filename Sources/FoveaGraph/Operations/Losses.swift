@@ -9,7 +9,9 @@ extension Operation {
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
             try expect(inputs, count: 1)
-            guard inputs[0].shape.rank == 2 else { throw GraphError("softmax needs [N, K], not \(inputs[0].shape)") }
+            guard inputs[0].shape.rank == 2 else {
+                throw GraphError("softmax needs [N, K], not \(inputs[0].shape)")
+            }
             return inputs
         }
 
@@ -20,7 +22,9 @@ extension Operation {
             return [try graph.apply(.softmaxGradient(SoftmaxGradient()), to: [node.outputs[0], dy])[0]]
         }
 
-        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost { Cost(flops: 4 * inputs[0].shape.count) }
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 4 * inputs[0].shape.count)
+        }
     }
 
     /// The gradient of softmax: `dx = y · (dy - Σ(j) dy[j] y[j])`.
@@ -32,7 +36,8 @@ extension Operation {
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
             try expect(inputs, count: 2)
             guard inputs[0] == inputs[1], inputs[0].shape.rank == 2 else {
-                throw GraphError("the gradient \(inputs[1].shape) has not the shape of the output, \(inputs[0].shape)")
+                throw GraphError(
+                    "the gradient \(inputs[1].shape) has not the shape of the output, \(inputs[0].shape)")
             }
             return [inputs[0]]
         }
@@ -59,7 +64,9 @@ extension Operation {
             return [try graph.apply(operation, to: [node.inputs[0], node.inputs[1], dy])[0], nil]
         }
 
-        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost { Cost(flops: 4 * inputs[0].shape.count) }
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 4 * inputs[0].shape.count)
+        }
     }
 
     /// The gradient of the softmax cross-entropy: `dx[n,k] = dloss / N · (softmax(x)[n,k] - (k = label n))`.
@@ -74,7 +81,9 @@ extension Operation {
             return [inputs[0]]
         }
 
-        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost { Cost(flops: 5 * inputs[0].shape.count) }
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 5 * inputs[0].shape.count)
+        }
     }
 
     /// The squared error summed over the outputs and averaged over the batch: `loss = 1/N Σ(n,k) (x[n,k] - t[n,k])²`.
@@ -99,7 +108,9 @@ extension Operation {
             return [gradient, needed[1] ? try graph.scale(gradient, by: -1) : nil]
         }
 
-        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost { Cost(flops: 3 * inputs[0].shape.count) }
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 3 * inputs[0].shape.count)
+        }
     }
 
     /// The gradient of the mean squared error with respect to the prediction: `dx = dloss · 2/N · (x - t)`.
@@ -133,7 +144,9 @@ extension Operation {
             return [try graph.multiply(node.inputs[0], try graph.scale(dy, by: 2))]
         }
 
-        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost { Cost(flops: 2 * inputs[0].shape.count) }
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 2 * inputs[0].shape.count)
+        }
     }
 }
 
@@ -142,13 +155,15 @@ extension OperationRule {
         let (logits, labels) = (inputs[0].shape, inputs[1])
         guard logits.rank == 2 else { throw GraphError("cross-entropy needs logits [N, K], not \(logits)") }
         guard labels == TensorType([logits[0]], .int32) else {
-            throw GraphError("cross-entropy of logits \(logits) needs labels int32[\(logits[0])], not \(labels)")
+            throw GraphError(
+                "cross-entropy of logits \(logits) needs labels int32[\(logits[0])], not \(labels)")
         }
     }
 
     fileprivate func checkTarget(_ inputs: [TensorType]) throws(GraphError) {
         guard inputs[0] == inputs[1], inputs[0].shape.rank >= 1 else {
-            throw GraphError("the target \(inputs[1].shape) has not the shape of the prediction, \(inputs[0].shape)")
+            throw GraphError(
+                "the target \(inputs[1].shape) has not the shape of the prediction, \(inputs[0].shape)")
         }
     }
 }

@@ -9,8 +9,11 @@ extension Operation {
     ///
     /// Inputs: `w`, `dw`, with momentum `v`, `rate` scalar. Outputs: `w'` and, with momentum, `v'`.
     public struct SGD: OperationRule {
+        /// The momentum.
         public var momentum: Float
+        /// Whether the gradient is taken with Nesterov's look-ahead.
         public var usesNesterov: Bool
+        /// The weight decay.
         public var weightDecay: Float
 
         package var name: String { "sgd" }
@@ -39,22 +42,32 @@ extension Operation {
     ///
     /// Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2, with the decay scaled by the rate.
     public struct Adam: OperationRule {
+        /// The decay of the first moment, β₁.
         public var beta1: Float
+        /// The decay of the second moment, β₂.
         public var beta2: Float
+        /// What keeps the root away from zero, ε.
         public var epsilon: Float
+        /// The weight decay.
         public var weightDecay: Float
 
         package var name: String { "adam" }
-        package var attributes: String { "beta1 \(beta1) beta2 \(beta2) epsilon \(epsilon) decay \(weightDecay)" }
+        package var attributes: String {
+            "beta1 \(beta1) beta2 \(beta2) epsilon \(epsilon) decay \(weightDecay)"
+        }
 
         package func outputTypes(for inputs: [TensorType]) throws(GraphError) -> [TensorType] {
             try expect(inputs, count: 6, other: [4])
-            guard inputs[4] == TensorType(.scalar, .int32) else { throw GraphError("Adam takes a step int32[]") }
+            guard inputs[4] == TensorType(.scalar, .int32) else {
+                throw GraphError("Adam takes a step int32[]")
+            }
             try checkUpdate(Array(inputs[..<4]) + [inputs[5]], tensors: 4)
             return Array(repeating: inputs[0], count: 3)
         }
 
-        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost { Cost(flops: 12 * inputs[0].shape.count) }
+        package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
+            Cost(flops: 12 * inputs[0].shape.count)
+        }
     }
 }
 
@@ -71,20 +84,24 @@ extension OperationRule {
 extension Graph {
     /// Adds a step of gradient descent and gives the new weight and, with momentum, the new velocity.
     package mutating func sgd(
-        _ weight: Value, gradient: Value, velocity: Value?, learningRate: Value, momentum: Float, usesNesterov: Bool,
+        _ weight: Value, gradient: Value, velocity: Value?, learningRate: Value, momentum: Float,
+        usesNesterov: Bool,
         weightDecay: Float
     ) throws(GraphError) -> [Value] {
-        let operation = Operation.SGD(momentum: momentum, usesNesterov: usesNesterov, weightDecay: weightDecay)
+        let operation = Operation.SGD(
+            momentum: momentum, usesNesterov: usesNesterov, weightDecay: weightDecay)
         return try apply(
             .sgd(operation), to: [weight, gradient] + (velocity.map { [$0] } ?? []) + [learningRate])
     }
 
     /// Adds a step of Adam and gives the new weight and the new first and second moments.
     package mutating func adam(
-        _ weight: Value, gradient: Value, moments: (first: Value, second: Value), step: Value, learningRate: Value,
+        _ weight: Value, gradient: Value, moments: (first: Value, second: Value), step: Value,
+        learningRate: Value,
         beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float
     ) throws(GraphError) -> [Value] {
         let operation = Operation.Adam(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
-        return try apply(.adam(operation), to: [weight, gradient, moments.first, moments.second, step, learningRate])
+        return try apply(
+            .adam(operation), to: [weight, gradient, moments.first, moments.second, step, learningRate])
     }
 }

@@ -13,7 +13,9 @@ extension Operation {
             case average(countsPadding: Bool)
         }
 
+        /// What is taken of the elements.
         public var reduction: Reduction
+        /// The window that slides.
         public var poolWindow: Window
 
         package var name: String { "pool" }
@@ -21,7 +23,8 @@ extension Operation {
         package var attributes: String {
             switch reduction {
             case .maximum: "max \(poolWindow)"
-            case .average(let countsPadding): "average \(poolWindow)" + (countsPadding ? " counting padding" : "")
+            case .average(let countsPadding):
+                "average \(poolWindow)" + (countsPadding ? " counting padding" : "")
             }
         }
 
@@ -35,11 +38,13 @@ extension Operation {
                 max(padding.left, padding.right) < poolWindow.span.width
             else {
                 throw GraphError(
-                    "padding \(padding) is not smaller than the pooling window \(poolWindow.kernel): a window could lie in the padding alone")
+                    "padding \(padding) is not smaller than the pooling window \(poolWindow.kernel): a window could lie in the padding alone"
+                )
             }
             guard poolWindow.hasTapInside(of: Size2D(x[2], x[3])) else {
                 throw GraphError(
-                    "with dilation \(poolWindow.dilation) and padding \(padding) a pooling window over \(x) lies in the padding alone")
+                    "with dilation \(poolWindow.dilation) and padding \(padding) a pooling window over \(x) lies in the padding alone"
+                )
             }
             return [TensorType([x[0], x[1], size.height, size.width])]
         }
@@ -62,6 +67,7 @@ extension Operation {
     ///
     /// Inputs: `x [N, C, H, W]`, `y [N, C, H', W']` (that pooling gave for `x`), `dy [N, C, H', W']`. Output: `dx`.
     public struct PoolGradient: OperationRule {
+        /// The pooling that this differentiates.
         public var pool: Pool
 
         package var name: String { "poolGradient" }
@@ -71,7 +77,8 @@ extension Operation {
             try expect(inputs, count: 3)
             let forward = try pool.outputTypes(for: [inputs[0]])
             guard forward[0].shape == inputs[1].shape, inputs[1].shape == inputs[2].shape else {
-                throw GraphError("the gradient \(inputs[2].shape) has not the shape of the output, \(forward[0].shape)")
+                throw GraphError(
+                    "the gradient \(inputs[2].shape) has not the shape of the output, \(forward[0].shape)")
             }
             return [inputs[0]]
         }

@@ -3,6 +3,7 @@ import FoveaTensor
 extension Operation {
     /// Tensors joined along an axis, in the order given.
     public struct Concatenate: OperationRule {
+        /// The axis concerned.
         public var axis: Int
 
         package var name: String { "concatenate" }
@@ -20,7 +21,8 @@ extension Operation {
                 if input.shape.rank == expected.rank { expected[axis] = input.shape[axis] }
                 guard input.shape == expected else {
                     throw GraphError(
-                        "\(first.shape) and \(input.shape) do not concatenate along axis \(axis): all other extents must be equal")
+                        "\(first.shape) and \(input.shape) do not concatenate along axis \(axis): all other extents must be equal"
+                    )
                 }
                 result.shape[axis] += input.shape[axis]
             }
@@ -35,7 +37,8 @@ extension Operation {
             var start = 0
             for (input, isNeeded) in zip(node.inputs, needed) {
                 let extent = graph.shape(of: input)[axis]
-                gradients.append(isNeeded ? try graph.slice(dy, axis: axis, start: start, count: extent) : nil)
+                gradients.append(
+                    isNeeded ? try graph.slice(dy, axis: axis, start: start, count: extent) : nil)
                 start += extent
             }
             return gradients
@@ -46,8 +49,11 @@ extension Operation {
 
     /// The part of a tensor from `start` on, `count` long, along an axis.
     public struct Slice: OperationRule {
+        /// The axis concerned.
         public var axis: Int
+        /// The first element taken.
         public var start: Int
+        /// The number of elements taken.
         public var count: Int
 
         package var name: String { "slice" }
@@ -58,7 +64,9 @@ extension Operation {
             var type = inputs[0]
             guard type.shape.dimensions.indices.contains(axis), start >= 0, count > 0,
                 start + count <= type.shape[axis]
-            else { throw GraphError("\(type.shape) has no slice of \(count) from \(start) along axis \(axis)") }
+            else {
+                throw GraphError("\(type.shape) has no slice of \(count) from \(start) along axis \(axis)")
+            }
             type.shape[axis] = count
             return [type]
         }
@@ -82,6 +90,7 @@ extension Operation {
 
     /// The same elements in row-major order under another shape.
     public struct Reshape: OperationRule {
+        /// The shape of the result.
         public var shape: Shape
 
         package var name: String { "reshape" }
@@ -113,7 +122,8 @@ extension Graph {
     }
 
     /// The `count` elements of `x` from `start` on along `axis`.
-    public mutating func slice(_ x: Value, axis: Int = 1, start: Int, count: Int) throws(GraphError) -> Value {
+    public mutating func slice(_ x: Value, axis: Int = 1, start: Int, count: Int) throws(GraphError) -> Value
+    {
         try apply(.slice(Operation.Slice(axis: axis, start: start, count: count)), to: [x])[0]
     }
 

@@ -3,7 +3,8 @@ import FoveaTensor
 
 extension ReferenceKernels {
     static func batchNorm(
-        _ rule: Operation.BatchNorm, _ x: Reals, scale: Reals, shift: Reals, runningMean: Reals, runningVariance: Reals
+        _ rule: Operation.BatchNorm, _ x: Reals, scale: Reals, shift: Reals, runningMean: Reals,
+        runningVariance: Reals
     ) -> [Reals] {
         let channels = scale.count
         let perChannel = x.count / channels
@@ -58,7 +59,8 @@ extension ReferenceKernels {
     }
 
     static func batchNormInference(
-        _ rule: Operation.BatchNormInference, _ x: Reals, scale: Reals, shift: Reals, mean: Reals, variance: Reals
+        _ rule: Operation.BatchNormInference, _ x: Reals, scale: Reals, shift: Reals, mean: Reals,
+        variance: Reals
     ) -> Reals {
         var y = Reals(x.shape, repeating: 0)
         for c in 0..<scale.count {

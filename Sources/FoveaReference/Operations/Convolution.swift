@@ -35,10 +35,12 @@ private struct Extents {
         kernelHeight = weight[2]
         kernelWidth = weight[3]
         rows = AxisWindow(
-            stride: rule.stride.height, dilation: rule.dilation.height, padding: rule.padding.top, input: input[2],
+            stride: rule.stride.height, dilation: rule.dilation.height, padding: rule.padding.top,
+            input: input[2],
             output: output[2])
         columns = AxisWindow(
-            stride: rule.stride.width, dilation: rule.dilation.width, padding: rule.padding.left, input: input[3],
+            stride: rule.stride.width, dilation: rule.dilation.width, padding: rule.padding.left,
+            input: input[3],
             output: output[3])
     }
 
@@ -52,8 +54,9 @@ private struct Extents {
         ((k * groupChannels + c) * kernelHeight + u) * kernelWidth + v
     }
 
-    /// Calls `body` for each output row on which the tap lies inside of the input, with the index in an input plane of the
-    /// first element that the tap meets, the index in an output plane of the first output, and how many outputs there are.
+    /// Calls `body` for each output row on which the tap lies inside of the input, with the index in an input
+    /// plane of the first element that the tap meets, the index in an output plane of the first output, and
+    /// how many outputs there are.
     @inline(__always)
     func forEachRow(u: Int, v: Int, _ body: (_ input: Int, _ output: Int, _ count: Int) -> Void) {
         let inside = columns.outputs(tap: v)
@@ -72,7 +75,8 @@ extension ReferenceKernels {
     ) -> Reals {
         let extents = Extents(rule, input: x.shape, weight: weight.shape, output: shape)
         var y = Reals(shape, repeating: 0)
-        // One output plane at a time in Double: the tap is outermost, so that the innermost loop runs along a row.
+        // One output plane at a time in Double: the tap is outermost, so that the innermost loop runs along a
+        // row.
         var sums = [Double](repeating: 0, count: extents.outputPlane)
         for n in 0..<extents.batch {
             for k in 0..<extents.filters {
@@ -82,7 +86,9 @@ extension ReferenceKernels {
                     sums.update(repeating: start)
                     x.elements.withUnsafeBufferPointer { x in
                         for c in 0..<extents.groupChannels {
-                            let plane = (n * extents.channels + group * extents.groupChannels + c) * extents.inputPlane
+                            let plane =
+                                (n * extents.channels + group * extents.groupChannels + c)
+                                * extents.inputPlane
                             for u in 0..<extents.kernelHeight {
                                 for v in 0..<extents.kernelWidth {
                                     let w = Double(weight[extents.weightIndex(k, c, u, v)])
@@ -111,7 +117,8 @@ extension ReferenceKernels {
     static func convolutionInputGradient(
         _ rule: Operation.ConvolutionInputGradient, dy: Reals, weight: Reals
     ) -> Reals {
-        let extents = Extents(rule.convolution, input: rule.inputShape, weight: weight.shape, output: dy.shape)
+        let extents = Extents(
+            rule.convolution, input: rule.inputShape, weight: weight.shape, output: dy.shape)
         var dx = Reals(rule.inputShape, repeating: 0)
         var sums = [Double](repeating: 0, count: extents.inputPlane)
         for n in 0..<extents.batch {
@@ -168,7 +175,9 @@ extension ReferenceKernels {
                                     extents.forEachRow(u: u, v: v) { input, output, count in
                                         let source = x.baseAddress! + inputPlane + input
                                         let gradient = dy.baseAddress! + outputPlane + output
-                                        for j in 0..<count { sum += Double(source[j * stride]) * Double(gradient[j]) }
+                                        for j in 0..<count {
+                                            sum += Double(source[j * stride]) * Double(gradient[j])
+                                        }
                                     }
                                 }
                                 dw[extents.weightIndex(k, c, u, v)] = Scalar(sum)

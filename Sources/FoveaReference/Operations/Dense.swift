@@ -10,7 +10,9 @@ extension ReferenceKernels {
                 for n in 0..<batch {
                     for k in 0..<units {
                         var sum = bias.map { Double($0[k]) } ?? 0
-                        for f in 0..<features { sum += Double(x[n * features + f]) * Double(weight[k * features + f]) }
+                        for f in 0..<features {
+                            sum += Double(x[n * features + f]) * Double(weight[k * features + f])
+                        }
                         y[n * units + k] = Scalar(sum)
                     }
                 }

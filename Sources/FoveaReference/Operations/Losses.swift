@@ -52,7 +52,8 @@ extension ReferenceKernels {
             let probabilities = softmax(logits.elements[row])
             for (k, probability) in probabilities.enumerated() {
                 let isInRange = 0..<classes ~= label
-                dx[row.lowerBound + k] = isInRange ? Scalar(factor * (probability - (k == label ? 1 : 0))) : .nan
+                dx[row.lowerBound + k] =
+                    isInRange ? Scalar(factor * (probability - (k == label ? 1 : 0))) : .nan
             }
         }
         return dx
@@ -60,7 +61,9 @@ extension ReferenceKernels {
 
     static func meanSquaredError(_ x: Reals, target: Reals) -> Reals {
         var sum = 0.0
-        for (x, t) in zip(x.elements, target.elements) { sum += (Double(x) - Double(t)) * (Double(x) - Double(t)) }
+        for (x, t) in zip(x.elements, target.elements) {
+            sum += (Double(x) - Double(t)) * (Double(x) - Double(t))
+        }
         return Reals(.scalar, [Scalar(sum / Double(x.shape[0]))])
     }
 

@@ -35,12 +35,14 @@ extension ReferenceKernels {
     /// The first of the largest elements; a NaN counts as larger than any number, so that it is not hidden.
     private static func largest(of indices: [Int], in x: Reals) -> Int {
         var best = indices[0]
-        for index in indices.dropFirst() where !x[best].isNaN && (x[index] > x[best] || x[index].isNaN) { best = index }
+        for index in indices.dropFirst() where !x[best].isNaN && (x[index] > x[best] || x[index].isNaN) {
+            best = index
+        }
         return best
     }
 
-    /// Calls `body` for each output element with its index, the indices of the input elements under its window in row-major
-    /// order, and the number of taps of the window inside of the padded image.
+    /// Calls `body` for each output element with its index, the indices of the input elements under its
+    /// window in row-major order, and the number of taps of the window inside of the padded image.
     private static func forEachWindow(
         _ window: Window, input: Shape, output: Shape, _ body: (Int, [Int], Int) -> Void
     ) {
@@ -54,7 +56,8 @@ extension ReferenceKernels {
                         let row = i * window.stride.height + u * window.dilation.height - window.padding.top
                         guard 0..<input[2] ~= row else { continue }
                         for v in 0..<window.kernel.width {
-                            let column = j * window.stride.width + v * window.dilation.width - window.padding.left
+                            let column =
+                                j * window.stride.width + v * window.dilation.width - window.padding.left
                             guard 0..<input[3] ~= column else { continue }
                             inputs.append((plane * input[2] + row) * input[3] + column)
                         }

@@ -30,12 +30,14 @@ struct SampleSet: Sendable {
     ///
     /// - Throws: `DataError` where there is no sample.
     func forEachBatch(of batchSize: Int, _ body: (Batch) throws -> Void) throws {
-        let order = try BatchOrder(indices: indices, batchSize: batchSize, order: .sequential, remainder: .shorter)
+        let order = try BatchOrder(
+            indices: indices, batchSize: batchSize, order: .sequential, remainder: .shorter)
         let loader = try BatchLoader(dataset, order: order, preprocessing: preprocessing)
         for _ in 0..<loader.batchesPerEpoch { try loader.next(body) }
     }
 
-    /// A number that changes with the samples: of their shape, the classes or targets, and the content of 64 of them.
+    /// A number that changes with the samples: of their shape, the classes or targets, and the content of 64
+    /// of them.
     ///
     /// - Throws: `DataError` as a batch does.
     func fingerprint() throws -> String {

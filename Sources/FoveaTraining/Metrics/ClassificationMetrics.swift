@@ -1,11 +1,13 @@
 /// What a table of true against predicted classes says.
 ///
-/// Conventions are scikit-learn's with `zero_division=0`: a class that is never predicted has precision 0, one without a
-/// sample has recall 0, and the macro averages are over the classes that are true or predicted somewhere.
+/// Conventions are scikit-learn's with `zero_division=0`: a class that is never predicted has precision 0,
+/// one without a sample has recall 0, and the macro averages are over the classes that are true or predicted
+/// somewhere.
 public struct ClassificationMetrics: Hashable, Sendable, Codable {
     /// The number of samples of each true class (row) that were predicted as each class (column).
     public let confusion: [[Int]]
-    /// The share of samples whose true class is among the five likeliest, where there are more than five classes.
+    /// The share of samples whose true class is among the five likeliest, where there are more than five
+    /// classes.
     public let top5Accuracy: Double?
 
     /// Precision, recall and their harmonic mean for one class.
@@ -38,7 +40,8 @@ public struct ClassificationMetrics: Hashable, Sendable, Codable {
             let samples = confusion[index].reduce(0, +)
             let predicted = confusion.reduce(0) { $0 + $1[index] }
             return PerClass(
-                precision: ratio(hits, predicted), recall: ratio(hits, samples), f1: ratio(2 * hits, samples + predicted),
+                precision: ratio(hits, predicted), recall: ratio(hits, samples),
+                f1: ratio(2 * hits, samples + predicted),
                 samples: samples, predicted: predicted)
         }
     }
@@ -77,7 +80,8 @@ package struct ClassificationTally {
         confusion[label][indexOfLargest(logits)] += 1
         // Among equals the first counts as likelier, as in the prediction.
         var rank = 0
-        for (index, logit) in logits.enumerated() where logit > logits[label] || (logit == logits[label] && index < label) {
+        for (index, logit) in logits.enumerated()
+        where logit > logits[label] || (logit == logits[label] && index < label) {
             rank += 1
         }
         if rank < 5, !logits[label].isNaN { topHits += 1 }

@@ -8,8 +8,8 @@ public struct Evaluation: Hashable, Sendable, Codable {
 
     /// The number of samples.
     public var samples: Int
-    /// The mean loss of a sample, without penalties: cross-entropy (natural logarithm), or squared error summed over the
-    /// outputs.
+    /// The mean loss of a sample, without penalties: cross-entropy (natural logarithm), or squared error
+    /// summed over the outputs.
     public var loss: Double
     /// The metrics of the task.
     public var metrics: Metrics
@@ -27,7 +27,8 @@ public struct Evaluation: Hashable, Sendable, Codable {
         if case .regression(let metrics) = metrics { metrics } else { nil }
     }
 
-    /// Every metric that is one number, under its stable name; those that are not defined for the data are left out.
+    /// Every metric that is one number, under its stable name; those that are not defined for the data are
+    /// left out.
     public var values: [(name: String, value: Double)] {
         var values: [(String, Double?)] = [("loss", loss)]
         switch metrics {
@@ -39,7 +40,8 @@ public struct Evaluation: Hashable, Sendable, Codable {
             ]
         case .regression(let metrics):
             values += [
-                ("meanSquaredError", metrics.meanSquaredError), ("rootMeanSquaredError", metrics.rootMeanSquaredError),
+                ("meanSquaredError", metrics.meanSquaredError),
+                ("rootMeanSquaredError", metrics.rootMeanSquaredError),
                 ("meanAbsoluteError", metrics.meanAbsoluteError),
                 ("meanAbsolutePercentageError", metrics.meanAbsolutePercentageError),
                 ("rSquared", metrics.rSquared),

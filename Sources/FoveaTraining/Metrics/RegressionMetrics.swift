@@ -6,8 +6,8 @@ public struct RegressionMetrics: Hashable, Sendable, Codable {
     public let meanAbsoluteError: Double
     /// The mean of `|error / target|` over the targets that are not 0, as a share; `nil` where all are 0.
     public let meanAbsolutePercentageError: Double?
-    /// `1 - Σ (t - p)² / Σ (t - mean t)²` for each output, averaged over the outputs; outputs whose target is constant are
-    /// left out, and it is `nil` where all are.
+    /// `1 - Σ (t - p)² / Σ (t - mean t)²` for each output, averaged over the outputs; outputs whose target is
+    /// constant are left out, and it is `nil` where all are.
     public let rSquared: Double?
 
     /// The root of the mean squared error.
@@ -59,7 +59,8 @@ package struct RegressionTally {
             metrics: .regression(
                 RegressionMetrics(
                     meanSquaredError: squares / numbers, meanAbsoluteError: absolute / numbers,
-                    meanAbsolutePercentageError: relative.count > 0 ? relative.sum / Double(relative.count) : nil,
+                    meanAbsolutePercentageError: relative.count > 0
+                        ? relative.sum / Double(relative.count) : nil,
                     rSquared: shares.isEmpty ? nil : shares.reduce(0, +) / Double(shares.count))))
     }
 }

@@ -3,7 +3,8 @@ import FoveaNN
 import FoveaTensor
 import FoveaZoo
 
-/// A network as a file or a command writes it: a name of the zoo or a line of notation, with what goes in and comes out.
+/// A network as a file or a command writes it: a name of the zoo or a line of notation, with what goes in and
+/// comes out.
 public struct Architecture: Hashable, Sendable, Codable {
     /// A name such as `resnet50`, or a notation such as `conv 32 k3 - relu - fc 10`.
     public var text: String
@@ -29,22 +30,25 @@ public struct Architecture: Hashable, Sendable, Codable {
 
     /// The network.
     ///
-    /// - Throws: `ZooError`, `NotationError` or `GraphError` where the text is neither a name nor a notation or does not fit
-    ///   the task, ``TrainingError`` where the numbers have no meaning.
+    /// - Throws: `ZooError`, `NotationError` or `GraphError` where the text is neither a name nor a notation
+    ///   or does not fit the task, ``TrainingError`` where the numbers have no meaning.
     public func network() throws -> Network {
         let size = input.reduce(1) { size, extent in
             extent > 0 && extent < 1 << 30 && size < 1 << 30 ? size * extent : 1 << 60
         }
         guard [1, 3].contains(input.count), size <= 1 << 30 else {
             throw TrainingError(
-                .modelFile, "the shape of a sample is [C, H, W] or [F], all positive and at most 2^30 numbers, not \(input)")
+                .modelFile,
+                "the shape of a sample is [C, H, W] or [F], all positive and at most 2^30 numbers, not \(input)"
+            )
         }
         let task: Network.Task
         switch (classes, outputs) {
         case (let classes?, nil): task = .classification(classes: classes)
         case (nil, let outputs?): task = .regression(outputs: outputs)
         default:
-            throw TrainingError(.modelFile, "an architecture has either a number of classes or one of outputs")
+            throw TrainingError(
+                .modelFile, "an architecture has either a number of classes or one of outputs")
         }
         guard task.width >= 1, task.width < 1 << 24 else {
             throw TrainingError(.modelFile, "the number of classes or outputs is positive, not \(task.width)")

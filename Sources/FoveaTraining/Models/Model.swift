@@ -9,7 +9,8 @@ import FoveaTensor
 public struct Model: Sendable {
     /// The description.
     public let network: Network
-    /// How the description is written in a file; `nil` for a network made in code, which must be given anew to load it.
+    /// How the description is written in a file; `nil` for a network made in code, which must be given anew
+    /// to load it.
     public let architecture: Architecture?
     /// The names of the classes, in the order of their numbers; empty where they have none.
     public var labels: [String]
@@ -26,8 +27,8 @@ public struct Model: Sendable {
 
     /// A model of `network` with the initial numbers that `seed` decides.
     ///
-    /// - Throws: `GraphError` where the network has no meaning, ``TrainingError`` where there are labels, but not one for
-    ///   each class.
+    /// - Throws: `GraphError` where the network has no meaning, ``TrainingError`` where there are labels, but
+    ///   not one for each class.
     public init(
         _ network: Network, seed: UInt64, labels: [String] = [], preprocessing: Preprocessing? = nil,
         backend: any Backend = StandardBackend.make()
@@ -39,14 +40,16 @@ public struct Model: Sendable {
         }
     }
 
-    /// A model of the network that `architecture` writes, with the initial numbers that `seed` decides; throws as
-    /// ``init(_:seed:labels:preprocessing:backend:)`` and as ``Architecture/network()``.
+    /// A model of the network that `architecture` writes, with the initial numbers that `seed` decides;
+    /// throws as ``init(_:seed:labels:preprocessing:backend:)`` and as ``Architecture/network()``.
     public init(
-        _ architecture: Architecture, seed: UInt64, labels: [String] = [], preprocessing: Preprocessing? = nil,
+        _ architecture: Architecture, seed: UInt64, labels: [String] = [],
+        preprocessing: Preprocessing? = nil,
         backend: any Backend = StandardBackend.make()
     ) throws {
         try self.init(
-            try architecture.network(), architecture: architecture, labels: labels, preprocessing: preprocessing,
+            try architecture.network(), architecture: architecture, labels: labels,
+            preprocessing: preprocessing,
             backend: backend
         ) {
             ModelState(initializing: $0, seed: seed)
@@ -59,7 +62,9 @@ public struct Model: Sendable {
         state: ([Graph.Variable]) throws -> ModelState
     ) throws {
         if case .classification(let classes) = network.task, !labels.isEmpty, labels.count != classes {
-            throw TrainingError(.configuration, "the network tells \(classes) classes apart and there are \(labels.count) labels")
+            throw TrainingError(
+                .configuration,
+                "the network tells \(classes) classes apart and there are \(labels.count) labels")
         }
         self.network = network
         self.architecture = architecture

@@ -4,7 +4,8 @@ import FoveaNN
 import FoveaTensor
 
 extension PredictionPlan {
-    /// The evaluation on all samples of `set`, in batches of the plan's size; what is left over fills a part of one.
+    /// The evaluation on all samples of `set`, in batches of the plan's size; what is left over fills a part
+    /// of one.
     func evaluate(task: Network.Task, on set: SampleSet) throws -> Evaluation {
         switch task {
         case .classification(let classes):
@@ -45,8 +46,11 @@ extension Model {
     /// - Parameters:
     ///   - indices: which samples; all unless given.
     ///   - batchSize: the number of samples computed together, which the result does not depend on.
-    /// - Throws: ``TrainingError`` or `DataError` where the data do not fit the network, what the backend throws.
-    public func evaluate(on data: Dataset, at indices: [Int]? = nil, batchSize: Int = 256) throws -> Evaluation {
+    /// - Throws: ``TrainingError`` or `DataError` where the data do not fit the network, what the backend
+    ///   throws.
+    public func evaluate(on data: Dataset, at indices: [Int]? = nil, batchSize: Int = 256) throws
+        -> Evaluation
+    {
         let set = try SampleSet(data, at: indices, preprocessing: preparation(for: data))
         try DataCheck.check(set, fits: network, as: data.name)
         return try withPlan(batchSize: try checked(batchSize, samples: set.count)) { plan in
@@ -54,10 +58,11 @@ extension Model {
         }
     }
 
-    /// What the model gives for each sample of `data`, prepared as the model's preprocessing says: probabilities
-    /// `[N, classes]`, or predictions `[N, outputs]`.
+    /// What the model gives for each sample of `data`, prepared as the model's preprocessing says:
+    /// probabilities `[N, classes]`, or predictions `[N, outputs]`.
     ///
-    /// - Throws: ``TrainingError`` or `DataError` where the samples do not fit the network, what the backend throws.
+    /// - Throws: ``TrainingError`` or `DataError` where the samples do not fit the network, what the backend
+    ///   throws.
     public func predict(on data: Dataset, at indices: [Int]? = nil, batchSize: Int = 256) throws -> Tensor {
         let set = try SampleSet(data, at: indices, preprocessing: preparation(for: data))
         try checkSample(set.sampleShape)
@@ -66,24 +71,28 @@ extension Model {
         results.reserveCapacity(set.count * width)
         if set.count > 0 {
             try withPlan(batchSize: try checked(batchSize, samples: set.count)) { plan in
-                try plan.forEachResult(of: set, width: width, .probabilities) { results.append(contentsOf: $2) }
+                try plan.forEachResult(of: set, width: width, .probabilities) {
+                    results.append(contentsOf: $2)
+                }
             }
         }
         return Tensor(results, shape: [set.count, width])
     }
 
-    /// What the model gives for `samples [N, …]`, float32 or bytes, prepared as the model's preprocessing says:
-    /// probabilities `[N, classes]`, or predictions `[N, outputs]`.
+    /// What the model gives for `samples [N, …]`, float32 or bytes, prepared as the model's preprocessing
+    /// says: probabilities `[N, classes]`, or predictions `[N, outputs]`.
     ///
     /// - Throws: as ``predict(on:at:batchSize:)``.
     public func predict(_ samples: Tensor, batchSize: Int = 256) throws -> Tensor {
         let count = samples.shape.rank > 0 ? samples.shape[0] : 0
         let targets = Tensor(zeros: [count, 1])
         return try predict(
-            on: try Dataset(name: "samples", samples: samples, targets: .values(targets)), batchSize: batchSize)
+            on: try Dataset(name: "samples", samples: samples, targets: .values(targets)),
+            batchSize: batchSize)
     }
 
-    /// The likeliest classes of each of `samples [N, …]`, prepared as the model's preprocessing says, the likeliest first.
+    /// The likeliest classes of each of `samples [N, …]`, prepared as the model's preprocessing says, the
+    /// likeliest first.
     ///
     /// - Throws: as ``predict(on:at:batchSize:)``; also where the network is not for classification.
     public func classify(_ samples: Tensor, top count: Int = 1) throws -> [[ClassPrediction]] {
@@ -115,7 +124,9 @@ extension Model {
     }
 
     private func checked(_ batchSize: Int, samples: Int) throws(TrainingError) -> Int {
-        guard batchSize >= 1 else { throw TrainingError(.configuration, "the batch size is positive, not \(batchSize)") }
+        guard batchSize >= 1 else {
+            throw TrainingError(.configuration, "the batch size is positive, not \(batchSize)")
+        }
         return min(batchSize, samples)
     }
 }

@@ -16,8 +16,9 @@ private enum MetadataKey {
 }
 
 extension Model {
-    /// Writes the model as one `.safetensors` file, whole or not at all: the numbers under their keys, and in the metadata
-    /// the architecture, the shape of a sample, the task, the class labels, the preprocessing and the training summary.
+    /// Writes the model as one `.safetensors` file, whole or not at all: the numbers under their keys, and in
+    /// the metadata the architecture, the shape of a sample, the task, the class labels, the preprocessing
+    /// and the training summary.
     ///
     /// - Throws: `FormatError` where the file cannot be written.
     public func save(to path: String) throws {
@@ -27,8 +28,8 @@ extension Model {
     /// The model in the file at `path`.
     ///
     /// - Parameter network: the network, where the file does not say it because it was made in code.
-    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it is not a model's or the numbers do not
-    ///   fit the network: missing, unexpected and misshapen keys are all named.
+    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it is not a model's or the
+    ///   numbers do not fit the network: missing, unexpected and misshapen keys are all named.
     public init(
         contentsOf path: String, network: Network? = nil, backend: any Backend = StandardBackend.make()
     ) throws {
@@ -52,11 +53,12 @@ extension Model {
         summary = header.summary
     }
 
-    /// Replaces all numbers by those in the safetensors file at `path`, of which only the tensors are read. PyTorch's
-    /// `num_batches_tracked` are passed over.
+    /// Replaces all numbers by those in the safetensors file at `path`.
     ///
-    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` that names every missing, unexpected and
-    ///   misshapen key.
+    /// Only the tensors of the file are read. PyTorch's `num_batches_tracked` are passed over.
+    ///
+    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` that names every missing,
+    ///   unexpected and misshapen key.
     public mutating func loadWeights(from path: String) throws {
         try setWeights(try SafeTensors(contentsOf: path).tensors(), source: path)
     }
@@ -83,13 +85,15 @@ extension Model {
 extension Architecture {
     /// The architecture of the model in the file at `path`, of which only the header is read.
     ///
-    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it does not say its architecture.
+    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it does not say its
+    ///   architecture.
     public init(ofModelAt path: String) throws {
         let header = try ModelHeader(try SafeTensors(contentsOf: path).metadata, source: path)
         guard let architecture = header.architecture else {
             throw TrainingError(
                 .modelFile,
-                "\(path) does not say its architecture; name a model, and give this file as its weights where you can")
+                "\(path) does not say its architecture; name a model, and give this file as its weights where you can"
+            )
         }
         self = architecture
     }
@@ -123,7 +127,8 @@ private struct ModelHeader {
             guard let text = metadata[key] else { return nil }
             do { return try JSON.value(Value.self, from: text) } catch {
                 throw TrainingError(
-                    .modelFile, "\(source): the metadata '\(key)' is not what this version writes, \(text.prefix(60)); "
+                    .modelFile,
+                    "\(source): the metadata '\(key)' is not what this version writes, \(text.prefix(60)); "
                         + "write the file anew")
             }
         }
@@ -131,7 +136,8 @@ private struct ModelHeader {
         guard isModel else { return }
         guard metadata[MetadataKey.version] == "1" else {
             throw TrainingError(
-                .modelFile, "\(source): a model file of version \(metadata[MetadataKey.version]!), and this reads version 1; "
+                .modelFile,
+                "\(source): a model file of version \(metadata[MetadataKey.version]!), and this reads version 1; "
                     + "update Fovea")
         }
         architecture = try value(MetadataKey.architecture)
@@ -146,7 +152,8 @@ private struct ModelHeader {
     func check(_ network: Network, source: String) throws(TrainingError) {
         if let input, input != network.inputShape.dimensions {
             throw TrainingError(
-                .modelFile, "\(source): the model takes samples \(input) and the network given \(network.inputShape)")
+                .modelFile,
+                "\(source): the model takes samples \(input) and the network given \(network.inputShape)")
         }
         if let task, task != TaskText(network.task) {
             throw TrainingError(.modelFile, "\(source): the model is not for \(network.task)")

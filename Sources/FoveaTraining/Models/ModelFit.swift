@@ -1,7 +1,8 @@
 import FoveaData
 
 extension Model {
-    /// Trains the model on `data`, beginning with its present numbers; see ``Trainer`` for all there is to set.
+    /// Trains the model on `data`, beginning with its present numbers; see ``Trainer`` for all there is to
+    /// set.
     ///
     /// - Throws: as ``Trainer/fit(_:on:validation:)``.
     @discardableResult

@@ -2,8 +2,8 @@ import FoveaGraph
 import FoveaNN
 import FoveaTensor
 
-/// The numbers of a model, which never change once made: another state is another object, so that a plan can tell in
-/// no time whether it holds this one.
+/// The numbers of a model, which never change once made: another state is another object, so that a plan can
+/// tell in no time whether it holds this one.
 final class ModelState: Sendable {
     /// Parameters and statistics under their keys.
     let tensors: [String: Tensor]

@@ -47,7 +47,9 @@ final class PredictionPlan {
     ) throws {
         try plan.withInput(input) { try fill($0.assumingMemoryBound(to: Float.self)) }
         try plan.execute()
-        plan.withOutput(kind == .raw ? raw : probabilities ?? raw) { read($0.assumingMemoryBound(to: Float.self)) }
+        plan.withOutput(kind == .raw ? raw : probabilities ?? raw) {
+            read($0.assumingMemoryBound(to: Float.self))
+        }
     }
 }
 

@@ -24,7 +24,8 @@ struct WeightMatching {
                 continue
             }
             guard tensor.shape == variable.type.shape, tensor.dtype.isFloatingPoint else {
-                matching.misshapen.append("\(variable.key) (\(tensor.dtype)\(tensor.shape), not \(variable.type))")
+                matching.misshapen.append(
+                    "\(variable.key) (\(tensor.dtype)\(tensor.shape), not \(variable.type))")
                 continue
             }
             result[variable.key] = tensor.converted(to: variable.type.dtype)

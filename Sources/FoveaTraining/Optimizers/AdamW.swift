@@ -2,13 +2,14 @@ import FoveaGraph
 
 /// Adam with a decay of the weights that the moments do not see.
 ///
-/// As ``Adam``, with `w' = w - rate · (… + weightDecay · w)`. As in PyTorch, the decay is scaled by the rate and acts on every
-/// parameter, biases and normalization included.
+/// As ``Adam``, with `w' = w - rate · (… + weightDecay · w)`. As in PyTorch, the decay is scaled by the rate
+/// and acts on every parameter, biases and normalization included.
 ///
 /// Slots: `firstMoment` and `secondMoment`.
 ///
 /// Source: Loshchilov and Hutter 2019, algorithm 2, with the decay scaled by the rate.
 public struct AdamW: Optimizer {
+    /// The name in configurations.
     public static let name = "adamw"
 
     /// The share of the first moment that is kept, in [0, 1).
@@ -28,6 +29,7 @@ public struct AdamW: Optimizer {
         self.weightDecay = weightDecay
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -37,6 +39,7 @@ public struct AdamW: Optimizer {
             weightDecay: try container.decodeIfPresent(Float.self, forKey: .weightDecay) ?? 0.01)
     }
 
+    /// Throws where a setting has no meaning.
     public func validate() throws(TrainingError) {
         try check("Adam", "beta1", beta1, beta1 >= 0 && beta1 < 1, "in [0, 1)")
         try check("Adam", "beta2", beta2, beta2 >= 0 && beta2 < 1, "in [0, 1)")
@@ -44,6 +47,7 @@ public struct AdamW: Optimizer {
         try check("AdamW", "the weight decay", weightDecay, weightDecay >= 0, "0 or more")
     }
 
+    /// Adds the update of one parameter to the graph.
     public func update(
         of parameter: Graph.Value, gradient: Graph.Value, learningRate: Graph.Value, in graph: inout Graph
     ) throws(GraphError) {
@@ -51,7 +55,8 @@ public struct AdamW: Optimizer {
         let second = try graph.slot("secondMoment", of: parameter)
         let results = try graph.adam(
             parameter, gradient: gradient, moments: (first, second), step: try graph.stepInput(),
-            learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
+            learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay
+        )
         try graph.assign(results[0], to: parameter)
         try graph.assign(results[1], to: first)
         try graph.assign(results[2], to: second)

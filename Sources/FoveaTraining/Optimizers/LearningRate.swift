@@ -5,10 +5,10 @@ import Foundation
 /// With `t` the number of steps made before, `T` those of the whole run, `S` those of an epoch:
 /// - constant: `rate`;
 /// - step: `rate · factor ^ ⌊t / (S · epochs)⌋`;
-/// - cosine: linear from 0 over the warm-up of `W` steps, `rate · (t + 1) / W`, and then
-///   `final + (rate - final) · (1 + cos π (t - W) / (T - W)) / 2` (Loshchilov and Hutter 2017, without restarts);
-/// - one cycle: up a half cosine from `peak / 25` to `peak` over the share `warmup` of the run, down another to
-///   `peak / 250000` at the last step (Smith and Topin 2018, with PyTorch's divisors).
+/// - cosine: linear from 0 over the warm-up of `W` steps, `rate · (t + 1) / W`, and then `final + (rate -
+///   final) · (1 + cos π (t - W) / (T - W)) / 2` (Loshchilov and Hutter 2017, without restarts);
+/// - one cycle: up a half cosine from `peak / 25` to `peak` over the share `warmup` of the run, down another
+///   to `peak / 250000` at the last step (Smith and Topin 2018, with PyTorch's divisors).
 public enum LearningRate: Hashable, Sendable {
     /// Always `rate`.
     case constant(Float)
@@ -67,14 +67,17 @@ public enum LearningRate: Hashable, Sendable {
         case .step(let rate, let epochs, let factor):
             try check("the schedule", "the learning rate", rate, rate >= 0, "0 or more")
             try check("the schedule", "the factor", factor, factor > 0, "above 0")
-            try check("the schedule", "the number of epochs between falls", Float(epochs), epochs >= 1, "1 or more")
+            try check(
+                "the schedule", "the number of epochs between falls", Float(epochs), epochs >= 1, "1 or more")
         case .cosine(let rate, let warmupEpochs, let final):
             try check("the schedule", "the learning rate", rate, rate >= 0, "0 or more")
             try check("the schedule", "the final learning rate", final, final >= 0, "0 or more")
-            try check("the schedule", "the warm-up", Float(warmupEpochs), warmupEpochs >= 0, "0 epochs or more")
+            try check(
+                "the schedule", "the warm-up", Float(warmupEpochs), warmupEpochs >= 0, "0 epochs or more")
         case .oneCycle(let peak, let warmup):
             try check("the schedule", "the learning rate", peak, peak >= 0, "0 or more")
-            try check("the schedule", "the warm-up", Float(warmup), warmup >= 0 && warmup < 1, "a share in [0, 1)")
+            try check(
+                "the schedule", "the warm-up", Float(warmup), warmup >= 0 && warmup < 1, "a share in [0, 1)")
         }
     }
 }
@@ -88,6 +91,7 @@ extension LearningRate: Codable {
         case constant, step, cosine, oneCycle
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let rate = try container.decode(Float.self, forKey: .rate)
@@ -107,6 +111,7 @@ extension LearningRate: Codable {
         }
     }
 
+    /// Writes the settings.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         switch self {

@@ -3,8 +3,8 @@ import FoveaTensor
 
 /// A rule by which a parameter follows its gradient.
 ///
-/// A description: it adds the update to the training graph, so that the backend compiles it with the rest of the step.
-/// An optimizer of your own conforms to this protocol and declares what it remembers with
+/// A description: it adds the update to the training graph, so that the backend compiles it with the rest of
+/// the step. An optimizer of your own conforms to this protocol and declares what it remembers with
 /// ``FoveaGraph/Graph/slot(_:of:)``.
 public protocol Optimizer: Sendable, Hashable, Codable {
     /// The name of the rule in a configuration, such as `adam`.
@@ -34,7 +34,8 @@ extension Graph {
             throw GraphError(path: path, "only a variable has slots, not \(description(of: parameter))")
         }
         return try variable(
-            "optimizer.\(name).\(variables[position].key)", shape(of: parameter), role: .slot, initial: .constant(0))
+            "optimizer.\(name).\(variables[position].key)", shape(of: parameter), role: .slot,
+            initial: .constant(0))
     }
 }
 

@@ -1,7 +1,7 @@
 /// An optimizer as it stands in a configuration: its name beside its settings, `{name: adam, beta1: 0.9}`.
 ///
-/// The optimizers of this library can be read back; one of your own can be written, and must be given anew where a run
-/// is resumed.
+/// The optimizers of this library can be read back; one of your own can be written, and must be given anew
+/// where a run is resumed.
 public struct OptimizerChoice: Sendable, Hashable, Codable {
     /// The optimizer.
     public var optimizer: any Optimizer
@@ -21,6 +21,7 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
         case name
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let name = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .name)
         if let given = decoder.userInfo[Self.given] as? any Optimizer, Swift.type(of: given).name == name {
@@ -30,22 +31,26 @@ public struct OptimizerChoice: Sendable, Hashable, Codable {
         guard let type = Self.known.first(where: { $0.name == name }) else {
             let names = Self.known.map { $0.name }.joined(separator: ", ")
             throw TrainingError(
-                .configuration, "there is no optimizer '\(name)' here; the optimizers are \(names), and one of your own "
+                .configuration,
+                "there is no optimizer '\(name)' here; the optimizers are \(names), and one of your own "
                     + "is given in code")
         }
         optimizer = try type.init(from: decoder)
     }
 
+    /// Writes the settings.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Swift.type(of: optimizer).name, forKey: .name)
         try optimizer.encode(to: encoder)
     }
 
+    /// Whether both are of one kind with equal settings.
     public static func == (left: OptimizerChoice, right: OptimizerChoice) -> Bool {
         AnyHashable(left.optimizer) == AnyHashable(right.optimizer)
     }
 
+    /// Hashes the kind and the settings.
     public func hash(into hasher: inout Hasher) {
         optimizer.hash(into: &hasher)
     }

@@ -6,8 +6,8 @@ import FoveaTensor
 
 /// All that a training needs to go on as if it had never stopped.
 ///
-/// One safetensors file: the variables, the optimizer's slots included, under their keys; the numbers of the best epoch
-/// under `best/KEY`; the rest as JSON under `fovea.checkpoint`.
+/// One safetensors file: the variables, the optimizer's slots included, under their keys; the numbers of the
+/// best epoch under `best/KEY`; the rest as JSON under `fovea.checkpoint`.
 public struct Checkpoint: Sendable {
     /// What was to be done.
     public var configuration: TrainingConfiguration { header.configuration }
@@ -49,7 +49,8 @@ public struct Checkpoint: Sendable {
     private static let key = "fovea.checkpoint"
     private static let bestPrefix = "best/"
 
-    /// Writes `header`, the variables of `session` and its best numbers as the file at `path`, whole or not at all.
+    /// Writes `header`, the variables of `session` and its best numbers as the file at `path`, whole or not
+    /// at all.
     static func write(_ header: Header, of session: TrainingSession, to path: String) throws {
         var tensors = session.training.allVariables
         if let best = session.best {
@@ -61,21 +62,25 @@ public struct Checkpoint: Sendable {
     /// Reads the checkpoint at `path`.
     ///
     /// - Parameter optimizer: the optimizer, where the run had one that this library does not know.
-    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it is not a checkpoint of this version.
+    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` where it is not a checkpoint of
+    ///   this version.
     public init(contentsOf path: String, optimizer: (any Optimizer)? = nil) throws {
         let file = try SafeTensors(contentsOf: path)
         guard let text = file.metadata[Self.key] else {
-            throw TrainingError(.checkpoint, "\(path) is not a checkpoint; it lacks the metadata '\(Self.key)'")
+            throw TrainingError(
+                .checkpoint, "\(path) is not a checkpoint; it lacks the metadata '\(Self.key)'")
         }
         do {
             header = try JSON.value(Header.self, from: text, optimizer: optimizer)
         } catch let error as TrainingError {
             throw error
         } catch {
-            throw TrainingError(.checkpoint, "\(path): the metadata '\(Self.key)' is not what this version writes")
+            throw TrainingError(
+                .checkpoint, "\(path): the metadata '\(Self.key)' is not what this version writes")
         }
         guard header.version == 1 else {
-            throw TrainingError(.checkpoint, "\(path): a checkpoint of version \(header.version), and this reads version 1")
+            throw TrainingError(
+                .checkpoint, "\(path): a checkpoint of version \(header.version), and this reads version 1")
         }
         let tensors = try file.tensors()
         variables = tensors.filter { !$0.name.hasPrefix(Self.bestPrefix) }

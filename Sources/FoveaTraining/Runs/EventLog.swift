@@ -14,14 +14,17 @@ final class EventLog {
     init(_ path: String, length: UInt64) throws {
         self.path = path
         do {
-            if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(fileURLWithPath: path)) }
+            if !FileManager.default.fileExists(atPath: path) {
+                try Data().write(to: URL(fileURLWithPath: path))
+            }
             handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
             let present = try handle.seekToEnd()
             if present > length { try handle.truncate(atOffset: length) }
             self.length = try handle.seekToEnd()
         } catch {
             throw FormatError(
-                .cannotWrite, source: path, received: "the log cannot be opened: \(error.localizedDescription)",
+                .cannotWrite, source: path,
+                received: "the log cannot be opened: \(error.localizedDescription)",
                 remedy: "check that the folder is there and may be written")
         }
     }

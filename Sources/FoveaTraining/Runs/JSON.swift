@@ -1,6 +1,7 @@
 import Foundation
 
-/// JSON as this library writes it: keys sorted, so that equal values give equal bytes, and NaN and infinities as text.
+/// JSON as this library writes it: keys sorted, so that equal values give equal bytes, and NaN and infinities
+/// as text.
 package enum JSON {
     package static func text(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()

@@ -1,7 +1,8 @@
 import Foundation
 import FoveaFormats
 
-/// The folder that a run leaves: `config.yaml`, `metrics.jsonl`, `checkpoints/`, `model.safetensors`, `report.md`.
+/// The folder that a run leaves: `config.yaml`, `metrics.jsonl`, `checkpoints/`, `model.safetensors`,
+/// `report.md`.
 public struct RunDirectory: Hashable, Sendable {
     /// The path of the folder.
     public let path: String
@@ -40,13 +41,15 @@ public struct RunDirectory: Hashable, Sendable {
         let manager = FileManager.default
         guard !manager.fileExists(atPath: metricsPath), checkpoints().isEmpty else {
             throw TrainingError(
-                .checkpoint, kind: .cannotWrite, "\(path) holds a run already; resume it, or choose another folder")
+                .checkpoint, kind: .cannotWrite,
+                "\(path) holds a run already; resume it, or choose another folder")
         }
         do {
             try manager.createDirectory(atPath: checkpointsPath, withIntermediateDirectories: true)
         } catch {
             throw FormatError(
-                .cannotWrite, source: path, received: "the folder cannot be made: \(error.localizedDescription)",
+                .cannotWrite, source: path,
+                received: "the folder cannot be made: \(error.localizedDescription)",
                 remedy: "choose a place that may be written")
         }
     }

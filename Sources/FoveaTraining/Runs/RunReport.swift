@@ -41,7 +41,9 @@ public struct RunReport: Sendable {
     /// - Parameter command: what repeats the run; empty to leave it out.
     /// - Throws: `GraphError` where the network has no meaning.
     public func markdown(command: String = "") throws -> String {
-        var sections = ["# Training report", dataSection, try networkSection(), settingsSection, try courseSection()]
+        var sections = [
+            "# Training report", dataSection, try networkSection(), settingsSection, try courseSection(),
+        ]
         if let test { sections.append(testSection(test)) }
         if !command.isEmpty { sections.append("## To repeat\n\n```\n\(command)\n```") }
         return sections.joined(separator: "\n\n") + "\n"
@@ -78,7 +80,8 @@ public struct RunReport: Sendable {
     private var settingsSection: String {
         var rows = [
             ["epochs", String(configuration.epochs)], ["batch size", String(configuration.batchSize)],
-            ["optimizer", "\(configuration.optimizer.optimizer)"], ["learning rate", "\(configuration.learningRate)"],
+            ["optimizer", "\(configuration.optimizer.optimizer)"],
+            ["learning rate", "\(configuration.learningRate)"],
             ["seed", String(configuration.seed)], ["shuffled", configuration.shuffles ? "yes" : "no"],
             ["monitored", configuration.monitor.rawValue],
             ["best epoch restored", configuration.restoresBest ? "yes" : "no"],
@@ -101,7 +104,9 @@ public struct RunReport: Sendable {
         }
         var text = "## Course\n\n"
         text += Self.table(
-            ["epoch", "loss", "accuracy"] + shown.map { "validation \($0)" } + ["samples/s", "loss, to scale"], rows)
+            ["epoch", "loss", "accuracy"] + shown.map { "validation \($0)" } + [
+                "samples/s", "loss, to scale",
+            ], rows)
         text += "\n\n\(history.steps) steps, \(history.outcome.name)"
         if history.bestEpoch > 0 { text += "; epoch \(history.bestEpoch) was the best on the validation set" }
         return text + "."
@@ -114,7 +119,8 @@ public struct RunReport: Sendable {
             let rows = metrics.classes.enumerated().map { index, values in
                 [
                     model.labels.indices.contains(index) ? model.labels[index] : String(index),
-                    Self.text(values.precision), Self.text(values.recall), Self.text(values.f1), String(values.samples),
+                    Self.text(values.precision), Self.text(values.recall), Self.text(values.f1),
+                    String(values.samples),
                 ]
             }
             text += "\n\n" + Self.table(["class", "precision", "recall", "F1", "samples"], rows)

@@ -1,7 +1,8 @@
 import FoveaNN
 import FoveaTensor
 
-/// What is checked of data before the first step, since a backend would only notice it as a loss that is no number.
+/// What is checked of data before the first step, since a backend would only notice it as a loss that is no
+/// number.
 enum DataCheck {
     /// Throws unless `set` has samples of the network's input and answers of its task.
     static func check(_ set: SampleSet, fits network: Network, as name: String) throws(TrainingError) {
@@ -24,18 +25,25 @@ enum DataCheck {
         case (.regression(let outputs), .values(let targets)):
             guard targets.shape[1] == outputs else {
                 throw TrainingError(
-                    .data, "the targets of \(name) are [N, \(targets.shape[1])] and the network gives [N, \(outputs)]")
+                    .data,
+                    "the targets of \(name) are [N, \(targets.shape[1])] and the network gives [N, \(outputs)]"
+                )
             }
             let place = targets.withUnsafeScalars(of: Float.self) { scalars in
-                set.indices.first { index in !(0..<outputs).allSatisfy { scalars[index * outputs + $0].isFinite } }
+                set.indices.first { index in
+                    !(0..<outputs).allSatisfy { scalars[index * outputs + $0].isFinite }
+                }
             }
             if let place {
-                throw TrainingError(.data, "the target of sample \(place) of \(name) is not a finite number; mend it")
+                throw TrainingError(
+                    .data, "the target of sample \(place) of \(name) is not a finite number; mend it")
             }
         case (.classification, .values):
-            throw TrainingError(.data, "\(name) has numbers to be predicted, and the network is for \(network.task)")
+            throw TrainingError(
+                .data, "\(name) has numbers to be predicted, and the network is for \(network.task)")
         case (.regression, .classes):
-            throw TrainingError(.data, "\(name) has classes to be predicted, and the network is for \(network.task)")
+            throw TrainingError(
+                .data, "\(name) has classes to be predicted, and the network is for \(network.task)")
         }
     }
 
@@ -50,7 +58,8 @@ enum DataCheck {
                     "all \(training.count) training samples are of class "
                         + "'\(names[Int(labels[training.indices[0]])])'; there is nothing to learn")
             }
-            guard let validation, case .classes(let others, let otherNames) = validation.dataset.targets else { return }
+            guard let validation, case .classes(let others, let otherNames) = validation.dataset.targets
+            else { return }
             if let index = validation.indices.first(where: { !known.contains(others[$0]) }) {
                 throw TrainingError(
                     .data,
@@ -67,7 +76,8 @@ enum DataCheck {
             }
             if let constant, training.count > 1 {
                 throw TrainingError(
-                    .data, "target \(constant) is the same for all training samples; there is nothing to learn")
+                    .data,
+                    "target \(constant) is the same for all training samples; there is nothing to learn")
             }
         }
     }

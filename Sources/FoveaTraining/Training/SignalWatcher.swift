@@ -3,9 +3,9 @@ import Foundation
 
 /// Turns SIGINT and SIGTERM into a wish to stop, for as long as it exists.
 ///
-/// The signals' own action is switched off meanwhile, and is restored as it was afterwards. What happens on a signal
-/// runs on a queue, not in a handler, so nothing there is unsafe. Once the training was asked to stop, a second signal
-/// ends the process as usual, should the step hang.
+/// The signals' own action is switched off meanwhile, and is restored as it was afterwards. What happens on a
+/// signal runs on a queue, not in a handler, so nothing there is unsafe. Once the training was asked to stop,
+/// a second signal ends the process as usual, should the step hang.
 public final class SignalWatcher {
     private let sources: [any DispatchSourceSignal]
     private let previous: [(signal: Int32, action: sigaction)]

@@ -9,7 +9,9 @@ public final class StopRequest: @unchecked Sendable {
     /// No wish yet.
     public init() {}
 
-    /// Asks the training to end after the present step, on account of `signal`. The first wish counts.
+    /// Asks the training to end after the present step, on account of `signal`.
+    ///
+    /// The first wish counts.
     public func stop(signal: Int32 = SIGINT) {
         lock.withLock { if requested == nil { requested = signal } }
     }

@@ -6,8 +6,8 @@ import FoveaTensor
 /// What changes a model until it fits the data.
 ///
 /// With a run directory it keeps a log and checkpoints there, from which
-/// ``resume(from:on:validation:network:optimizer:backend:stopRequest:onEvent:)`` goes on, to the same bits as never having
-/// stopped.
+/// ``resume(from:checkpoint:on:validation:network:optimizer:backend:stopRequest:onEvent:)`` goes on, to the same bits as
+/// never having stopped.
 public struct Trainer {
     /// The settings.
     public var configuration: TrainingConfiguration
@@ -31,12 +31,13 @@ public struct Trainer {
 
     /// Trains `model` on `data`, beginning with its present numbers.
     ///
-    /// A model without preprocessing gets one fitted to the training samples: each channel, or each real feature, to mean
-    /// 0 and deviation 1; vectors of bytes to 0 ... 1. A model without labels gets the names of the data's classes. On an
-    /// error the model is as it was; after an interruption it has the numbers of the last step.
+    /// A model without preprocessing gets one fitted to the training samples: each channel, or each real
+    /// feature, to mean 0 and deviation 1; vectors of bytes to 0 ... 1. A model without labels gets the names
+    /// of the data's classes. On an error the model is as it was; after an interruption it has the numbers of
+    /// the last step.
     ///
-    /// - Throws: ``TrainingError`` where the settings have no meaning, the data do not fit, or the loss is no number;
-    ///   `DataError`, `GraphError`, `FormatError` and what the backend throws.
+    /// - Throws: ``TrainingError`` where the settings have no meaning, the data do not fit, or the loss is no
+    ///   number; `DataError`, `GraphError`, `FormatError` and what the backend throws.
     @discardableResult
     public func fit(
         _ model: inout Model, on data: Dataset, validation: Validation = .none
@@ -68,12 +69,15 @@ public struct Trainer {
         return try TrainingSession(
             configuration: configuration, network: model.network,
             set: try SampleSet(data, at: parts.training, preprocessing: preprocessing),
-            validation: try parts.validation.map { try SampleSet($0.0, at: $0.1, preprocessing: preprocessing) },
+            validation: try parts.validation.map {
+                try SampleSet($0.0, at: $0.1, preprocessing: preprocessing)
+            },
             backend: model.backend)
     }
 
     func makeKeeper(
-        _ directory: RunDirectory, _ model: Model, _ data: Dataset, _ validation: Validation, logLength: UInt64
+        _ directory: RunDirectory, _ model: Model, _ data: Dataset, _ validation: Validation,
+        logLength: UInt64
     ) throws -> RunKeeper {
         let configuration = configuration
         let hash = try configuration.hash
@@ -83,13 +87,15 @@ public struct Trainer {
         return try RunKeeper(directory, logLength: logLength) { progress, logLength in
             Checkpoint.Header(
                 configuration: configuration, configurationHash: hash, dataFingerprint: fingerprint,
-                validation: record, progress: progress, logLength: logLength, architecture: model.architecture,
+                validation: record, progress: progress, logLength: logLength,
+                architecture: model.architecture,
                 labels: model.labels, preprocessing: preprocessing)
         }
     }
 
     func start(_ session: TrainingSession, _ parts: Parts) -> TrainingStart {
-        let parameters = session.training.plan.graph.variables(.parameter).map(\.type.shape.count).reduce(0, +)
+        let parameters = session.training.plan.graph.variables(.parameter).map(\.type.shape.count).reduce(
+            0, +)
         return TrainingStart(
             epochs: configuration.epochs, steps: session.steps, stepsMade: session.progress.step,
             batchSize: configuration.batchSize, samples: parts.training.count,
@@ -108,7 +114,8 @@ public struct Trainer {
             model.adopt(session.best ?? session.training.modelState)
         }
         model.summary = TrainingSummary(
-            epochs: history.epochs.count, steps: history.steps, samples: session.samples, seed: configuration.seed,
+            epochs: history.epochs.count, steps: history.steps, samples: session.samples,
+            seed: configuration.seed,
             validation: session.best == nil ? history.epochs.last?.validation ?? [:] : history.validation)
         if let keeper {
             try keeper.log(.ended(outcome, steps: history.steps))
@@ -154,7 +161,8 @@ public struct Trainer {
 }
 
 extension Model {
-    /// Takes from `data` what the model does not know yet: labels, and the preprocessing, fitted to the training samples.
+    /// Takes from `data` what the model does not know yet: labels, and the preprocessing, fitted to the
+    /// training samples.
     mutating func adopt(_ data: Dataset, training indices: [Int]) throws {
         if labels.isEmpty, case .classification(let classes) = network.task, let names = data.classNames,
             names.count == classes

@@ -34,7 +34,8 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
         try Self.check("the batch size", batchSize, in: 1...1_000_000)
         if let patience { try Self.check("the patience", patience, in: 1...1_000_000) }
         if let checkpointEverySteps {
-            try Self.check("the number of steps between checkpoints", checkpointEverySteps, in: 1...1_000_000_000)
+            try Self.check(
+                "the number of steps between checkpoints", checkpointEverySteps, in: 1...1_000_000_000)
         }
         if let logEverySteps {
             try Self.check("the number of steps between log lines", logEverySteps, in: 1...1_000_000_000)
@@ -43,13 +44,15 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
         try learningRate.validate()
     }
 
-    private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(TrainingError) {
+    private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(TrainingError)
+    {
         guard range.contains(value) else {
             throw TrainingError(
                 .configuration, "\(name) is \(value); it is in \(range.lowerBound) ... \(range.upperBound)")
         }
     }
 
+    /// Reads the settings, with the defaults for those that are missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         func value<Value: Decodable>(_ key: CodingKeys, _ standard: Value) throws -> Value {

@@ -90,7 +90,8 @@ public struct TrainingHistory: Hashable, Sendable, Codable {
     public var steps = 0
     /// How it ended.
     public var outcome = Outcome.completed
-    /// The epoch whose numbers the model has where the best are restored; otherwise the best; 0 without validation.
+    /// The epoch whose numbers the model has where the best are restored; otherwise the best; 0 without
+    /// validation.
     public var bestEpoch = 0
 
     /// The best epoch's metrics on the validation set, or the last's where none was the best.

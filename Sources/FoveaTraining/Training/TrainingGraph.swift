@@ -4,9 +4,10 @@ import FoveaTensor
 
 /// The whole step of a training as one graph: forward, loss and penalties, gradients, updates.
 ///
-/// Inputs: `input`, `labels` or `target`, `learningRate` (a scalar), and where something needs them `step` (int32: the number
-/// of steps made before) and `seed` (int32 `[2]`). Outputs: `loss` (the mean over the batch, as it was before the update,
-/// without penalties), `logits` or `prediction`, and `penalty` where there is one.
+/// Inputs: `input`, `labels` or `target`, `learningRate` (a scalar), and where something needs them `step`
+/// (int32: the number of steps made before) and `seed` (int32 `[2]`). Outputs: `loss` (the mean over the
+/// batch, as it was before the update, without penalties), `logits` or `prediction`, and `penalty` where
+/// there is one.
 public struct TrainingGraph: Sendable {
     /// The graph.
     public let graph: Graph
@@ -15,7 +16,9 @@ public struct TrainingGraph: Sendable {
     ///
     /// - Throws: `GraphError` where the description has no meaning or a parameter does not reach the loss;
     ///   ``TrainingError`` where the optimizer's settings have none.
-    public static func make(network: Network, batchSize: Int, optimizer: any Optimizer) throws -> TrainingGraph {
+    public static func make(network: Network, batchSize: Int, optimizer: any Optimizer) throws
+        -> TrainingGraph
+    {
         try optimizer.validate()
         let forward = try network.trainingForward(batchSize: batchSize)
         var graph = forward.graph

@@ -2,8 +2,8 @@ import FoveaGraph
 import FoveaNN
 import FoveaTensor
 
-/// The plan of a training step with the places of its inputs and outputs found once, so that a step looks nothing up and
-/// allocates nothing.
+/// The plan of a training step with the places of its inputs and outputs found once, so that a step looks
+/// nothing up and allocates nothing.
 final class TrainingPlan {
     let plan: any Plan
     let batchSize: Int
@@ -89,7 +89,9 @@ final class TrainingPlan {
                 for row in 0..<batchSize {
                     let start = row * width
                     var best = 0
-                    for index in 1..<max(width, 1) where logits[start + index] > logits[start + best] { best = index }
+                    for index in 1..<max(width, 1) where logits[start + index] > logits[start + best] {
+                        best = index
+                    }
                     if best == Int(labels[row]) { correct += 1 }
                 }
                 return correct
@@ -131,7 +133,9 @@ final class TrainingPlan {
     /// The first parameter that holds a number that is none; `nil` where all are finite.
     var firstNonFiniteParameter: String? {
         for (position, variable) in plan.graph.variables.enumerated() {
-            let isFinite = plan.variable(position).withUnsafeScalars(of: Float.self) { $0.allSatisfy(\.isFinite) }
+            let isFinite = plan.variable(position).withUnsafeScalars(of: Float.self) {
+                $0.allSatisfy(\.isFinite)
+            }
             if !isFinite { return variable.key }
         }
         return nil

@@ -1,4 +1,5 @@
-/// What a training remembers besides the variables: with these and the seed it goes on as if it had never stopped.
+/// What a training remembers besides the variables: with these and the seed it goes on as if it had never
+/// stopped.
 struct TrainingProgress: Hashable, Sendable, Codable {
     /// The number of steps made.
     var step = 0

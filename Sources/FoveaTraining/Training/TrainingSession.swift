@@ -5,7 +5,8 @@ import FoveaTensor
 
 /// A training under way: the plan, where it stands, and what it has seen.
 ///
-/// Everything that happens is a function of the variables, the progress and the seed, which are what a checkpoint holds.
+/// Everything that happens is a function of the variables, the progress and the seed, which are what a
+/// checkpoint holds.
 final class TrainingSession {
     let configuration: TrainingConfiguration
     let network: Network
@@ -26,8 +27,8 @@ final class TrainingSession {
     }
     private let backend: any Backend
 
-    /// - Throws: ``TrainingError`` where the settings have no meaning or the data do not fit the network, what the graph and
-    ///   the backend throw otherwise.
+    /// - Throws: ``TrainingError`` where the settings have no meaning or the data do not fit the network,
+    ///   what the graph and the backend throw otherwise.
     init(
         configuration: TrainingConfiguration, network: Network, set: SampleSet, validation: SampleSet?,
         backend: any Backend
@@ -42,11 +43,13 @@ final class TrainingSession {
         samplesToTrain = set
         order = try BatchOrder(
             indices: set.indices, batchSize: configuration.batchSize,
-            order: configuration.shuffles ? .shuffled(seed: configuration.seed) : .sequential, remainder: .filled)
+            order: configuration.shuffles ? .shuffled(seed: configuration.seed) : .sequential,
+            remainder: .filled)
         span = LearningRate.Span(
             steps: configuration.epochs * order.batchesPerEpoch, stepsPerEpoch: order.batchesPerEpoch)
         training = try TrainingPlan(
-            network: network, batchSize: configuration.batchSize, optimizer: configuration.optimizer.optimizer,
+            network: network, batchSize: configuration.batchSize,
+            optimizer: configuration.optimizer.optimizer,
             backend: backend, seed: configuration.seed)
     }
 
@@ -64,14 +67,16 @@ final class TrainingSession {
         }
         guard validation != nil || !(configuration.restoresBest || configuration.patience != nil) else {
             throw TrainingError(
-                .configuration, "the best epoch and early stopping are decided on a validation set, and there is none")
+                .configuration,
+                "the best epoch and early stopping are decided on a validation set, and there is none")
         }
         if case .regression = network.task, configuration.monitor == .accuracy {
             throw TrainingError(.configuration, "a regression has no accuracy to monitor; monitor the loss")
         }
         let (product, overflow) = configuration.epochs.multipliedReportingOverflow(by: set.count)
         guard !overflow, product / configuration.batchSize < Int(Int32.max) else {
-            throw TrainingError(.configuration, "\(configuration.epochs) epochs are more than 2^31 steps; make fewer")
+            throw TrainingError(
+                .configuration, "\(configuration.epochs) epochs are more than 2^31 steps; make fewer")
         }
     }
 
@@ -94,7 +99,9 @@ final class TrainingSession {
         try loadBatch(step: step)
         try training.plan.execute()
         let loss = training.lastLoss
-        guard loss.isFinite, training.lastPenalty?.isFinite ?? true else { throw divergence(step: step, loss: loss) }
+        guard loss.isFinite, training.lastPenalty?.isFinite ?? true else {
+            throw divergence(step: step, loss: loss)
+        }
         progress.step = step + 1
         progress.sums.steps += 1
         progress.sums.samples += configuration.batchSize
@@ -145,9 +152,12 @@ final class TrainingSession {
             plan.load(state)
             let evaluation = try plan.evaluate(task: network.task, on: validation)
             metrics = Dictionary(uniqueKeysWithValues: evaluation.values.map { ($0.name, $0.value) })
-            let score = configuration.monitor.score(loss: evaluation.loss, accuracy: evaluation.classification?.accuracy)
+            let score = configuration.monitor.score(
+                loss: evaluation.loss, accuracy: evaluation.classification?.accuracy)
             // A score that is no number is better than none and worse than any.
-            if progress.bestScore == nil || score > progress.bestScore! || (progress.bestScore!.isNaN && !score.isNaN) {
+            if progress.bestScore == nil || score > progress.bestScore!
+                || (progress.bestScore!.isNaN && !score.isNaN)
+            {
                 progress.bestScore = score
                 progress.bestEpoch = progress.epoch
                 isBest = true
@@ -158,7 +168,8 @@ final class TrainingSession {
         let record = EpochRecord(
             epoch: progress.epoch, step: progress.step, loss: sums.meanLoss,
             accuracy: isClassification ? sums.meanAccuracy : nil, penalty: training.lastPenalty,
-            learningRate: configuration.learningRate.rate(at: progress.step - 1, of: span), validation: metrics,
+            learningRate: configuration.learningRate.rate(at: progress.step - 1, of: span),
+            validation: metrics,
             isBest: isBest, seconds: sums.seconds, samplesPerSecond: sums.samplesPerSecond)
         progress.epochs.append(record)
         progress.epoch += 1
@@ -174,7 +185,8 @@ final class TrainingSession {
 
     /// What happened, with the given end.
     func history(_ outcome: TrainingHistory.Outcome) -> TrainingHistory {
-        TrainingHistory(epochs: progress.epochs, steps: progress.step, outcome: outcome, bestEpoch: progress.bestEpoch)
+        TrainingHistory(
+            epochs: progress.epochs, steps: progress.step, outcome: outcome, bestEpoch: progress.bestEpoch)
     }
 
     private func divergence(step: Int, loss: Float) -> TrainingError {
@@ -183,9 +195,12 @@ final class TrainingSession {
         if let row = training.firstNonFiniteSample {
             let place = step % span.stepsPerEpoch * configuration.batchSize + row
             let index = order.indices(ofEpoch: step / span.stepsPerEpoch)[place % samplesToTrain.count]
-            text += "; sample \(index) of '\(samplesToTrain.dataset.name)' holds a number that is not finite: mend the data"
+            text +=
+                "; sample \(index) of '\(samplesToTrain.dataset.name)' holds a number that is not finite: mend the data"
         } else {
-            if let key = training.firstNonFiniteParameter { text += "; '\(key)' holds a number that is not finite" }
+            if let key = training.firstNonFiniteParameter {
+                text += "; '\(key)' holds a number that is not finite"
+            }
             text += "; lower the learning rate (it is \(rate)), scale the inputs, or add normalization"
         }
         return TrainingError(.diverged(step: step + 1), text)
