@@ -147,12 +147,10 @@ public struct Recipe: Hashable, Sendable {
         case _ where name.hasPrefix("resnet"):
             Recipe(
                 epochs: 30, batch: 64, optimizer: .sgd, learningRate: 0.05, schedule: .cosine,
-                weightDecay: 1e-4,
-                validation: 0.15)
+                weightDecay: 1e-4, validation: 0.15)
         default:
             Recipe(
                 epochs: 12, batch: 128, optimizer: .adam, learningRate: 1e-3, schedule: .cosine,
-
                 validation: 0.15)
         }
     }
