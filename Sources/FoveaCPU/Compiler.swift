@@ -230,6 +230,14 @@ struct Compiler {
         }
     }
 
+    /// The activation that is fused into the node at `position`, and the value that it gives.
+    func fusedActivation(at position: Int) -> (function: ActivationFunction, result: Graph.Value)? {
+        guard let activation = fusion.chains[position]?.activation,
+            case .activation(let operation) = graph.nodes[activation].operation
+        else { return nil }
+        return (operation.function, graph.nodes[activation].outputs[0])
+    }
+
     // MARK: Steps
 
     /// Adds a step that runs a primitive.

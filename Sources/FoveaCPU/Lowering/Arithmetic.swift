@@ -42,12 +42,10 @@ extension Compiler {
         var name = node.operation.name
         var result = node.outputs[0]
         var post = PostOperations()
-        if let activation = fusion.chains[position]?.activation,
-            case .activation(let fused) = graph.nodes[activation].operation
-        {
-            name += "+\(fused.function)"
-            post.activation = fused.function
-            result = graph.nodes[activation].outputs[0]
+        if let activation = fusedActivation(at: position) {
+            name += "+\(activation.function)"
+            post.activation = activation.function
+            result = activation.result
         }
         let algorithm = operation == FOVEA_ADD ? dnnl_binary_add : dnnl_binary_mul
         let engine = engine

@@ -46,12 +46,10 @@ extension Compiler {
         } else if let batchNorm = chain.batchNorm {
             result = graph.nodes[batchNorm].outputs[0]
         }
-        if let activation = chain.activation,
-            case .activation(let operation) = graph.nodes[activation].operation
-        {
-            name += "+\(operation.function)"
-            post.activation = operation.function
-            result = graph.nodes[activation].outputs[0]
+        if let activation = fusedActivation(at: position) {
+            name += "+\(activation.function)"
+            post.activation = activation.function
+            result = activation.result
         }
 
         if residual == nil,

@@ -7,12 +7,10 @@ extension Compiler {
         var name = node.operation.name
         var result = node.outputs[0]
         var post = PostOperations()
-        if let activation = fusion.chains[position]?.activation,
-            case .activation(let operation) = graph.nodes[activation].operation
-        {
-            name += "+\(operation.function)"
-            post.activation = operation.function
-            result = graph.nodes[activation].outputs[0]
+        if let activation = fusedActivation(at: position) {
+            name += "+\(activation.function)"
+            post.activation = activation.function
+            result = activation.result
         }
         // Vectors flattened from images keep the layout of the image: the weights are packed to match.
         let x = try denseSource(node.inputs[0])
