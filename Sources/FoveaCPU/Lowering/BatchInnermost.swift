@@ -45,26 +45,30 @@ extension Compiler {
 
     /// Whether every operation on images has a kernel for them, so that none forces them into another layout.
     private static func supportsBatchInnermost(_ graph: Graph) -> Bool {
-        graph.nodes.allSatisfy { node in
-            guard node.inputs.contains(where: { graph.shape(of: $0).rank == 4 }), node.phase != .update else {
-                return true
+        // Kernels, their gradients, and what penalties make of them have four axes, too, and are no images.
+        var kernels = Set<Graph.Value>()
+        func isImage(_ value: Graph.Value) -> Bool {
+            if case .variable = graph.origin(of: value) { return false }
+            return graph.shape(of: value).rank == 4 && !kernels.contains(value)
+        }
+        for node in graph.nodes where node.phase != .update {
+            if case .convolutionParameterGradient = node.operation {
+                kernels.formUnion(node.outputs)
+                continue
+            }
+            guard node.inputs.contains(where: isImage) else {
+                let isOfKernels = node.inputs.contains { graph.shape(of: $0).rank == 4 }
+                if isOfKernels { kernels.formUnion(node.outputs) }
+                continue
             }
             switch node.operation {
-            case .convolution, .convolutionInputGradient, .convolutionParameterGradient, .pool, .poolGradient,
-                .activation, .activationGradient, .reshape, .sumOfSquares, .scale:
-                return true
-            case .add, .multiply:
-                // Penalties work on weights, which are not images.
-                return node.inputs.allSatisfy { value in
-                    if case .variable = graph.origin(of: value) {
-                        true
-                    } else {
-                        graph.shape(of: value).rank != 4
-                    }
-                }
+            case .convolution, .convolutionInputGradient, .pool, .poolGradient, .activation, .activationGradient,
+                .reshape, .sumOfSquares, .scale:
+                continue
             default: return false
             }
         }
+        return true
     }
 
     mutating func lowerBatchInnermostConvolution(
