@@ -62,7 +62,8 @@ extension Compiler {
                 continue
             }
             switch node.operation {
-            case .convolution, .convolutionInputGradient, .pool, .poolGradient, .activation, .activationGradient,
+            case .convolution, .convolutionInputGradient, .pool, .poolGradient, .activation,
+                .activationGradient,
                 .reshape, .sumOfSquares, .scale:
                 continue
             default: return false
