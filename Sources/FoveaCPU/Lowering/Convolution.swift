@@ -138,6 +138,9 @@ extension Compiler {
                 &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[3], m[2], problem.strides,
                 problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
         }
+        if overrunsScratch(gradient.convolution, x: xShape) {
+            try descriptor.passOver { $0.hasPrefix("jit_1x1") }
+        }
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
@@ -151,6 +154,16 @@ extension Compiler {
         emit(
             node.operation.name, node, descriptor, reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy)],
             writing: outputs)
+    }
+
+    /// Whether oneDNN 3.2's `jit_1x1` gradient of weights would write past its scratch memory.
+    ///
+    /// It does on strided channels-last images whose channels do not fill a vector, and one thread then reads what another
+    /// overwrote (`Documentation/Decisions/0005-strided-1x1.md`).
+    private func overrunsScratch(_ convolution: Operation.Convolution, x: Shape) -> Bool {
+        let lanes = engine.hasAVX512 ? 16 : 8
+        return activationLayout != .blocked && convolution.stride != 1
+            && x[1] / convolution.groups % lanes != 0
     }
 
     /// The weights in the given layout and the bias, with a batch normalization folded in if there is one.

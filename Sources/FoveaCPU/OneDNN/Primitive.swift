@@ -61,6 +61,16 @@ final class PrimitiveDescriptor {
     /// Whether the implementation is one of oneDNN's slow plain loops.
     var isReferenceLoop: Bool { implementation.hasPrefix("ref") }
 
+    /// Passes over implementations that `isUnwanted`, by name, to the next that oneDNN has.
+    ///
+    /// - Throws: `PlanError` where none is left.
+    func passOver(_ isUnwanted: (String) -> Bool) throws(PlanError) {
+        while isUnwanted(implementation) {
+            try check(
+                dnnl_primitive_desc_next_impl(handle), "find another implementation than \(implementation)")
+        }
+    }
+
     /// The layout of the argument numbered `argument`, as the primitive wants it.
     func layout(_ argument: Int32) -> MemoryDescriptor {
         MemoryDescriptor(copying: dnnl_primitive_desc_query_md(handle, dnnl_query_exec_arg_md, argument))
