@@ -29,9 +29,7 @@ final class CPUPlan: MeasuredPlan {
         inputs = compiler.inputBuffers
         outputs = compiler.outputForms
         homes = compiler.homes.map { $0! }
-        var isAssigned = [Bool](repeating: false, count: graph.variables.count)
-        for assignment in graph.assignments { isAssigned[assignment.variable] = true }
-        self.isAssigned = isAssigned
+        isAssigned = compiler.isAssigned
 
         let isStatic = compiler.steps.map { step in
             !step.writes.isEmpty && step.writes.allSatisfy { compiler.buffers[$0.index].isStatic }

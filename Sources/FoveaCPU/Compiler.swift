@@ -28,8 +28,9 @@ struct Compiler {
     /// The positions of the nodes that read each value, of those whose results are wanted.
     let readers: [[Int]]
     private let isLive: [Bool]
-    private let isAssigned: [Bool]
-    /// The places where each value is found, the one made first in front.
+    /// Whether the graph changes each variable.
+    let isAssigned: [Bool]
+    /// The places where each value is found, in front the one that the step computing it wrote.
     private var forms: [[Form]]
 
     // What lowering a forward node leaves for its backward node.
@@ -350,7 +351,6 @@ struct Compiler {
 
     private mutating func lowerUpdate(_ key: UpdateKey, _ nodes: [Graph.Node]) throws(PlanError) {
         let tensorCount = nodes[0].inputs.count - key.scalars.count
-        var arenas = [Int](repeating: 0, count: tensorCount)
         let firstArena = flatArenas.count
         var reads: [Form] = []
         var writes: [Form] = []
@@ -375,8 +375,7 @@ struct Compiler {
             reads.append(gradient)
             writes += tensors
         }
-        for index in arenas.indices { arenas[index] = offset }
-        flatArenas += arenas
+        flatArenas += Array(repeating: offset, count: tensorCount)
         let scalars = try key.scalars.map { value throws(PlanError) in try form(of: value) }
         emitUpdate(key.operation, count: offset / 4, scalars: scalars, gradients: reads, tensors: writes)
     }

@@ -50,12 +50,8 @@ struct Fusion {
     /// The only node that reads `value`, if there is just one and the value is not wanted otherwise.
     private func onlyReader(of value: Graph.Value) -> Int? {
         let positions = readers[value.index]
-        guard positions.count == 1, !isWanted(value) else { return nil }
+        guard positions.count == 1, !graph.isWanted(value) else { return nil }
         return positions[0]
-    }
-
-    private func isWanted(_ value: Graph.Value) -> Bool {
-        graph.outputs.contains { $0.value == value } || graph.assignments.contains { $0.value == value }
     }
 
     private mutating func fuseConvolution(_ position: Int) {
@@ -120,7 +116,7 @@ struct Fusion {
     private func residual(of add: Int, besides value: Graph.Value, at position: Int) -> Graph.Value? {
         let operands = graph.nodes[add].inputs
         let residual = operands[0] == value ? operands[1] : operands[0]
-        guard residual != value, graph.type(of: residual) == graph.type(of: value), !isWanted(residual),
+        guard residual != value, graph.type(of: residual) == graph.type(of: value), !graph.isWanted(residual),
             case .node(let producer, _) = graph.origin(of: residual), producer < position,
             !sharesMemory(graph.nodes[producer]),
             readers[residual.index].allSatisfy({ reader in

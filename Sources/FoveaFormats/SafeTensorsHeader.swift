@@ -139,7 +139,7 @@ struct SafeTensorsHeader {
     ) throws(FormatError) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
-            let texts = metadata.sorted { $0.key < $1.key }.map { quoted($0.key) + ":" + quoted($0.value) }
+            let texts = metadata.sorted { $0.key < $1.key }.map { $0.key.quoted + ":" + $0.value.quoted }
             members.append("\"\(metadataKey)\":{" + texts.joined(separator: ",") + "}")
         }
         var names: Set<String> = [metadataKey, ""]
@@ -161,7 +161,7 @@ struct SafeTensorsHeader {
             let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
             let end = offset + tensor.byteCount
             members.append(
-                "\(quoted(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
+                "\(name.quoted):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
             )
             offset = end
         }
@@ -174,24 +174,6 @@ struct SafeTensorsHeader {
                 remedy: "store fewer tensors or less metadata")
         }
         return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }
 

@@ -1,4 +1,9 @@
 extension Graph {
+    /// Whether `value` is an output or what a variable becomes.
+    package func isWanted(_ value: Value) -> Bool {
+        outputs.contains { $0.value == value } || assignments.contains { $0.value == value }
+    }
+
     /// Whether each node contributes to an output or to an assignment.
     package func liveNodes() -> [Bool] {
         var isLive = [Bool](repeating: false, count: nodes.count)

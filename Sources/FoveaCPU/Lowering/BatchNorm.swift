@@ -43,11 +43,7 @@ extension Compiler {
         _ running: Graph.Value, _ batch: Form, correction: Float, momentum: Float, result: Graph.Value,
         _ node: Graph.Node
     ) throws(PlanError) {
-        guard
-            graph.assignments.contains(where: { $0.value == result })
-                || graph.outputs.contains(where: { $0.value == result })
-                || !readers[result.index].isEmpty
-        else { return }
+        guard graph.isWanted(result) || !readers[result.index].isEmpty else { return }
         let old = try plainForm(of: running)
         let isPrivate =
             readers[running.index].count == 1

@@ -1,4 +1,5 @@
 import Fovea
+import FoveaFormats
 import Yams
 
 /// `config.yaml`: a run's settings, one to a line, under the names of the options in camelCase.
@@ -110,34 +111,25 @@ struct RunFile {
 
     private func text(_ entry: Entry) throws -> String { try scalar(entry, "a text") }
 
-    private func integer(_ entry: Entry) throws -> Int {
-        let text = try scalar(entry, "a whole number")
-        guard let value = Int(text) else {
-            throw failure(entry, "\(entry.key) is '\(text)'; expected a whole number")
-        }
-        return value
-    }
+    private func integer(_ entry: Entry) throws -> Int { try value(entry, "a whole number", Int.init) }
 
     private func seed(_ entry: Entry) throws -> UInt64 {
-        let text = try scalar(entry, "a whole number")
-        guard let value = UInt64(text) else {
-            throw failure(entry, "\(entry.key) is '\(text)'; expected a whole number from 0 on")
-        }
-        return value
+        try value(entry, "a whole number", expecting: "a whole number from 0 on", UInt64.init)
     }
 
     private func number(_ entry: Entry) throws -> Double {
-        let text = try scalar(entry, "a number")
-        guard let value = Double(text), value.isFinite else {
-            throw failure(entry, "\(entry.key) is '\(text)'; expected a number")
-        }
-        return value
+        try value(entry, "a number") { Double($0).flatMap { $0.isFinite ? $0 : nil } }
     }
 
-    private func flag(_ entry: Entry) throws -> Bool {
-        let text = try scalar(entry, "true or false")
-        guard let value = Bool(text) else {
-            throw failure(entry, "\(entry.key) is '\(text)'; expected true or false")
+    private func flag(_ entry: Entry) throws -> Bool { try value(entry, "true or false", Bool.init) }
+
+    /// What `parse` makes of the text of `entry`.
+    private func value<Value>(
+        _ entry: Entry, _ kind: String, expecting expected: String? = nil, _ parse: (String) -> Value?
+    ) throws -> Value {
+        let text = try scalar(entry, kind)
+        guard let value = parse(text) else {
+            throw failure(entry, "\(entry.key) is '\(text)'; expected \(expected ?? kind)")
         }
         return value
     }
@@ -176,8 +168,8 @@ extension RunFile {
         for setting in RunSetting.allCases {
             let value: String? =
                 switch setting {
-                case .model: quoted(run.model)
-                case .data: quoted(run.data)
+                case .model: run.model.quoted
+                case .data: run.data.quoted
                 case .input: run.input.map { $0.dimensions.map(String.init).joined(separator: "x") }
                 case .validation: "\(run.validation)"
                 case .epochs: "\(run.epochs)"
@@ -199,20 +191,5 @@ extension RunFile {
             if let value { lines.append("\(setting.rawValue): \(value)") }
         }
         return lines.joined(separator: "\n") + "\n"
-    }
-
-    /// A double-quoted scalar: notation and paths hold characters that mean something in YAML.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }
