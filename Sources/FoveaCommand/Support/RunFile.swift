@@ -76,6 +76,8 @@ struct RunFile {
             case .model: run.model = try text(entry)
             case .data: run.data = try text(entry)
             case .input: run.input = try shape(entry)
+            case .limit: run.limit = try integer(entry)
+            case .augment: run.augmentation = try augmentation(entry)
             case .validation: run.validation = try number(entry)
             case .epochs: run.epochs = try integer(entry)
             case .batch: run.batch = try integer(entry)
@@ -143,6 +145,16 @@ struct RunFile {
         return value.shape
     }
 
+    private func augmentation(_ entry: Entry) throws -> Augmentation? {
+        let text = try text(entry)
+        if text == "none" { return nil }
+        do {
+            return try Augmentation(text)
+        } catch {
+            throw failure(entry, error.message)
+        }
+    }
+
     private func choice<Choice: RawRepresentable & CaseIterable>(_ entry: Entry) throws -> Choice
     where Choice.RawValue == String {
         let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
@@ -156,7 +168,7 @@ struct RunFile {
 
 /// The names of the settings, in the order in which they are written.
 enum RunSetting: String, CaseIterable {
-    case model, data, input, validation, epochs, batch, optimizer, learningRate, schedule, warmup, momentum,
+    case model, data, input, limit, augment, validation, epochs, batch, optimizer, learningRate, schedule, warmup, momentum,
         nesterov
     case weightDecay, l2, seed, restoreBest, patience, checkpointEverySteps, threads
 }
@@ -171,6 +183,8 @@ extension RunFile {
                 case .model: run.model.quoted
                 case .data: run.data.quoted
                 case .input: run.input.map { $0.dimensions.map(String.init).joined(separator: "x") }
+                case .limit: run.limit.map { "\($0)" }
+                case .augment: run.augmentation.map { "\($0)".quoted }
                 case .validation: "\(run.validation)"
                 case .epochs: "\(run.epochs)"
                 case .batch: "\(run.batch)"

@@ -3,8 +3,17 @@ import Fovea
 
 /// The settings of a training as options; those that are not given stay as they are.
 struct TrainingOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The shape that images of a folder are scaled to.", valueName: "CxHxW"))
+    @Option(help: ArgumentHelp("The shape that images are scaled to.", valueName: "CxHxW"))
     var input: InputShape?
+
+    @Option(help: ArgumentHelp("Train on so many samples only, each class alike.", valueName: "count"))
+    var limit: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Changes of each training image in each epoch, such as 'flip, shift 2'; 'none' for none.",
+            valueName: "changes"), transform: AugmentationChoice.init)
+    var augment: AugmentationChoice?
 
     @Option(
         help: ArgumentHelp(
@@ -62,6 +71,8 @@ struct TrainingOptions: ParsableArguments {
 
     func apply(to run: inout RunConfiguration) {
         if let input { run.input = input.shape }
+        if let limit { run.limit = limit }
+        if let augment { run.augmentation = augment.augmentation }
         if let validation { run.validation = validation }
         if let epochs { run.epochs = epochs }
         if let batch { run.batch = batch }
@@ -85,7 +96,7 @@ struct TrainingOptions: ParsableArguments {
 
     /// Whether no option was given.
     var isEmpty: Bool {
-        input == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil
+        input == nil && limit == nil && augment == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil
             && learningRate == nil
             && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil
             && l2 == nil
@@ -95,3 +106,17 @@ struct TrainingOptions: ParsableArguments {
 
 extension RunConfiguration.OptimizerName: ExpressibleByArgument {}
 extension RunConfiguration.Schedule: ExpressibleByArgument {}
+
+/// An augmentation, or that there is to be none.
+struct AugmentationChoice {
+    let augmentation: Augmentation?
+
+    /// - Throws: `ValidationError` where `text` is neither `none` nor an augmentation.
+    init(_ text: String) throws {
+        do {
+            augmentation = text == "none" ? nil : try Augmentation(text)
+        } catch {
+            throw ValidationError(error.message)
+        }
+    }
+}

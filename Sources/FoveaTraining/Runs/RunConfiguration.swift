@@ -18,8 +18,13 @@ public struct RunConfiguration: Hashable, Sendable {
     public var model: String
     /// A built-in name or a path.
     public var data: String
-    /// The shape of a sample, that of the data unless given; folders of images are scaled to it.
+    /// The shape that images are scaled to, that of the data unless given; for a folder of images of several sizes that of
+    /// the model.
     public var input: Shape?
+    /// The number of training samples that are used, each class alike; all unless given.
+    public var limit: Int?
+    /// The changes of each training image in each epoch.
+    public var augmentation: Augmentation?
     /// The share of the training samples that is validated on after each epoch; 0 for none.
     public var validation = 0.15
     /// The number of times that each sample is used.
@@ -68,6 +73,7 @@ public struct RunConfiguration: Hashable, Sendable {
         training.epochs = epochs
         training.batchSize = batch
         training.seed = seed
+        training.augmentation = augmentation
         training.restoresBest = restoreBest
         training.patience = patience
         training.checkpointEverySteps = checkpointEverySteps
@@ -99,6 +105,7 @@ public struct RunConfiguration: Hashable, Sendable {
             validation == 0 && (restoreBest || patience != nil),
             "the best epoch and early stopping are decided on a validation set; raise validation above 0")
         if let l2 { try refuse(!(l2 >= 0 && l2.isFinite), "l2 is 0 or more, not \(l2)") }
+        if let limit { try refuse(limit < 1, "limit is a number of samples from 1 on, not \(limit)") }
         if let threads {
             try refuse(!(1...1024).contains(threads), "threads is in 1 ... 1024, not \(threads)")
         }
@@ -132,6 +139,8 @@ public struct Recipe: Hashable, Sendable {
     public var l2: Float?
     /// The share validated on.
     public var validation: Double
+    /// The changes of each training image.
+    public var augmentation: Augmentation?
 
     /// The settings for the model called `name`, or those for any other where it is none of the zoo.
     public static func standard(for name: String) -> Recipe {
@@ -164,5 +173,6 @@ public struct Recipe: Hashable, Sendable {
         run.weightDecay = weightDecay
         run.l2 = l2
         run.validation = validation
+        run.augmentation = augmentation
     }
 }
