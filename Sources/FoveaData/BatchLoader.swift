@@ -43,7 +43,8 @@ public final class BatchLoader {
     ) throws(DataError) {
         guard augmentation == nil || dataset.sampleShape.rank == 3 else {
             throw DataError(
-                "\(dataset.name): samples of shape \(dataset.sampleShape) cannot be augmented; only images [C, H, W] can")
+                "\(dataset.name): samples of shape \(dataset.sampleShape) cannot be augmented; only images [C, H, W] can"
+            )
         }
         guard position.epoch >= 0, (0..<order.batchesPerEpoch).contains(position.batch) else {
             throw DataError(

@@ -56,7 +56,8 @@ struct Gatherer: Sendable {
             if samples.dtype == .uint8 {
                 samples.withUnsafeScalars(of: UInt8.self) { source in
                     fovea_gather_bytes(
-                        source.baseAddress, start, indices.count, sample, placements, factors.baseAddress, stride, out)
+                        source.baseAddress, start, indices.count, sample, placements, factors.baseAddress,
+                        stride, out)
                 }
             } else {
                 terms.withUnsafeBufferPointer { terms in

@@ -119,7 +119,9 @@ extension ResNetCIFAR {
                 name: name, source: "He et al. 2015, section 4.2", input: [3, 32, 32], classes: 10,
                 preprocessing: nil, parameters: parameters, macs: macs,
                 deviations: shortcut == .projection
-                    ? ["1x1 convolutions where the shape changes (option B); the paper has zero padding (option A) there."]
+                    ? [
+                        "1x1 convolutions where the shape changes (option B); the paper has zero padding (option A) there."
+                    ]
                     : []),
             layers: { ResNetCIFAR(depth: depth, shortcut: shortcut, classes: $0) })
     }

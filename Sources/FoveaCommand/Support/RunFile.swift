@@ -168,7 +168,8 @@ struct RunFile {
 
 /// The names of the settings, in the order in which they are written.
 enum RunSetting: String, CaseIterable {
-    case model, data, input, limit, augment, validation, epochs, batch, optimizer, learningRate, schedule, warmup, momentum,
+    case model, data, input, limit, augment, validation, epochs, batch, optimizer, learningRate, schedule,
+        warmup, momentum,
         nesterov
     case weightDecay, l2, seed, restoreBest, patience, checkpointEverySteps, threads
 }

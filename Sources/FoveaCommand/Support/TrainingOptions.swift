@@ -96,7 +96,8 @@ struct TrainingOptions: ParsableArguments {
 
     /// Whether no option was given.
     var isEmpty: Bool {
-        input == nil && limit == nil && augment == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil
+        input == nil && limit == nil && augment == nil && validation == nil && epochs == nil && batch == nil
+            && optimizer == nil
             && learningRate == nil
             && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil
             && l2 == nil

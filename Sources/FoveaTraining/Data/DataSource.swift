@@ -79,9 +79,13 @@ extension Image {
 extension Dataset {
     /// `limit` of the samples at random, each class alike; all where there are no more.
     ///
-    /// - Throws: `DataError` where `limit` is not positive, or so small that a class would have no sample.
+    /// - Throws: `DataError` where there would not be a sample of each class.
     public func limited(to limit: Int, seed: UInt64) throws(DataError) -> Dataset {
-        guard limit > 0 else { throw DataError("\(name): a limit of \(limit) samples; expected 1 at least") }
+        let least = labels.map { Set($0).count } ?? 1
+        guard limit >= least else {
+            throw DataError(
+                "\(name): a limit of \(limit) samples; expected \(least) at least, one of each class")
+        }
         guard limit < count else { return self }
         let share = Double(limit) / Double(count)
         let indices =
