@@ -21,8 +21,15 @@ public struct Augmentation: Hashable, Sendable {
     /// The largest number of changes.
     public static let maximumCount = 8
 
+    /// `flip, shift 2`: what photographs of 28x28 to 32x32 pixels usually get.
+    public static let flipAndShift = Augmentation(unchecked: [.flip(probability: 0.5), .shift(pixels: 2)])
+
     /// The changes, the first made first.
     public let changes: [Change]
+
+    private init(unchecked changes: [Change]) {
+        self.changes = changes
+    }
 
     /// The given changes.
     ///

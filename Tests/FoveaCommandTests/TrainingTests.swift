@@ -55,6 +55,25 @@ import Testing
         #expect(try folder.read("again/model.safetensors") == folder.read("run/model.safetensors"))
     }
 
+    @Test func anotherOptimizerLeavesOutWhatARecipeHasSet() throws {
+        try folder.write(
+            "weightDecay: 0.1\noptimizer: adamw\nschedule: step\nmodel: resnet20\ndata: data\n", "c.yaml")
+        for arguments in [
+            ["--config", "c.yaml"], ["--model", "resnet20", "--data", "data", "--optimizer", "adam"],
+        ] {
+            let result = try Command.run(
+                [
+                    "train", "--epochs", "1", "--batch", "8", "--threads", "1", "--output",
+                    "run\(arguments.count)",
+                ]
+                    + arguments, in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+        }
+        let text = String(decoding: try folder.read("run2/config.yaml"), as: UTF8.self)
+        #expect(text.contains("weightDecay: 0.1\n") && text.contains("warmup: 0.0\n"))
+        #expect(text.contains("nesterov: false\n"))
+    }
+
     @Test func curvesOfRunsSideBySide() throws {
         for name in ["one", "two"] {
             let result = try Command.run(train("--epochs", "2", "--output", name), in: folder)

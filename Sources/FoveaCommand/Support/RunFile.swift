@@ -58,7 +58,12 @@ struct RunFile {
 
     /// Puts what the file says into `run`.
     func apply(to run: inout RunConfiguration) throws {
-        for entry in entries {
+        // First what takes the place of others' settings.
+        let (choices, rest) = (
+            entries.filter { ["optimizer", "schedule"].contains($0.key) },
+            entries.filter { !["optimizer", "schedule"].contains($0.key) }
+        )
+        for entry in choices + rest {
             guard let setting = RunSetting(rawValue: entry.key) else {
                 let close = Spelling.closest(to: entry.key, in: RunSetting.allCases.map(\.rawValue))
                 throw failure(
@@ -81,9 +86,9 @@ struct RunFile {
             case .validation: run.validation = try number(entry)
             case .epochs: run.epochs = try integer(entry)
             case .batch: run.batch = try integer(entry)
-            case .optimizer: run.optimizer = try choice(entry)
+            case .optimizer: run.choose(optimizer: try choice(entry))
             case .learningRate: run.learningRate = Float(try number(entry))
-            case .schedule: run.schedule = try choice(entry)
+            case .schedule: run.choose(schedule: try choice(entry))
             case .warmup: run.warmup = try number(entry)
             case .momentum: run.momentum = Float(try number(entry))
             case .nesterov: run.nesterov = try flag(entry)

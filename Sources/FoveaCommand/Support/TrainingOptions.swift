@@ -76,13 +76,9 @@ struct TrainingOptions: ParsableArguments {
         if let validation { run.validation = validation }
         if let epochs { run.epochs = epochs }
         if let batch { run.batch = batch }
-        if let optimizer {
-            // The decay of a recipe belongs to its optimizer.
-            if optimizer != run.optimizer { run.weightDecay = nil }
-            run.optimizer = optimizer
-        }
+        if let optimizer { run.choose(optimizer: optimizer) }
         if let learningRate { run.learningRate = learningRate }
-        if let schedule { run.schedule = schedule }
+        if let schedule { run.choose(schedule: schedule) }
         if let warmup { run.warmup = warmup }
         if let momentum { run.momentum = momentum }
         if let nesterov { run.nesterov = nesterov }

@@ -65,6 +65,18 @@ public struct RunConfiguration: Hashable, Sendable {
         Recipe.standard(for: model).apply(to: &self)
     }
 
+    /// Takes `name` as the optimizer, and leaves out what a recipe has set for another.
+    public mutating func choose(optimizer name: OptimizerName) {
+        if name != optimizer { (weightDecay, nesterov) = (nil, false) }
+        optimizer = name
+    }
+
+    /// Takes `course` as the schedule, and leaves out what a recipe has set for another.
+    public mutating func choose(schedule course: Schedule) {
+        if course != schedule { warmup = 0 }
+        schedule = course
+    }
+
     /// The settings of the training.
     ///
     /// - Throws: ``TrainingError`` where one has no meaning, or does nothing beside the others.
@@ -139,6 +151,10 @@ public struct Recipe: Hashable, Sendable {
     public var l2: Float?
     /// The share validated on.
     public var validation: Double
+    /// The epochs of linear growth before the cosine.
+    public var warmup = 0.0
+    /// Whether `sgd` looks ahead, after Nesterov.
+    public var nesterov = false
     /// The changes of each training image.
     public var augmentation: Augmentation?
 
@@ -153,6 +169,11 @@ public struct Recipe: Hashable, Sendable {
             Recipe(
                 epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine, l2: 1e-3,
                 validation: 0.05)
+        case "resnet20", "resnet20_b", "resnet56", "plain20", "plain56":
+            Recipe(
+                epochs: 15, batch: 128, optimizer: .sgd, learningRate: 0.1, schedule: .cosine,
+                weightDecay: 5e-4, validation: 0.05, warmup: 1, nesterov: true,
+                augmentation: .flipAndShift)
         case _ where name.hasPrefix("resnet"):
             Recipe(
                 epochs: 30, batch: 64, optimizer: .sgd, learningRate: 0.05, schedule: .cosine,
@@ -173,6 +194,8 @@ public struct Recipe: Hashable, Sendable {
         run.weightDecay = weightDecay
         run.l2 = l2
         run.validation = validation
+        run.warmup = warmup
+        run.nesterov = nesterov
         run.augmentation = augmentation
     }
 }
