@@ -25,6 +25,9 @@ struct FoveaCommand: ParsableCommand {
         ])
 
     static func main() {
+        #if os(Linux)
+            ThreadWaiting.limitSpinning()
+        #endif
         do {
             var command = try parseAsRoot()
             try command.run()
