@@ -30,7 +30,7 @@ train: build ## train LeNet-5 on Fashion-MNIST, or go on with it, and evaluate i
 test: setup ## run the whole test suite, in release mode
 	$(SWIFT) build -c release --build-tests
 	FOVEA_ALONE=1 $(SWIFT) test -c release --skip-build --filter memoryStaysFlat
-	$(SWIFT) test -c release --skip-build --no-parallel
+	GOMP_SPINCOUNT=1000 $(SWIFT) test -c release --skip-build --no-parallel
 
 bench: build ## compare speed with PyTorch, side by side (installs it into an environment of its own)
 	Benchmarks/compare
