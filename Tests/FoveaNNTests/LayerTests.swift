@@ -132,6 +132,39 @@ struct LayerTests {
         }
     }
 
+    @Test("of pooling round up as PyTorch does: no window starts beyond the input and the padding before it")
+    func roundingUp() throws {
+        for extent in 1...9 {
+            for kernel in 1...4 {
+                for stride in 1...5 {
+                    for padding in 0...kernel / 2 {
+                        let (size, step) = (Size2D(kernel, 1), Size2D(stride, 1))
+                        let edges = Padding.explicit(Edges(vertical: padding, horizontal: 0))
+                        // The places at which a window starts, up to the first that reaches the far edge.
+                        var places = 1
+                        while (places - 1) * stride + kernel < extent + 2 * padding,
+                            places * stride < extent + padding
+                        {
+                            places += 1
+                        }
+                        // Also one window that is larger than the padded input by less than a stride.
+                        let fits = extent + 2 * padding + stride > kernel
+                        let layers: [any Layer] = [
+                            MaxPool2D(size, stride: step, padding: edges, rounding: .up),
+                            AveragePool2D(size, stride: step, padding: edges, rounding: .up),
+                            AveragePool2D(
+                                size, stride: step, padding: edges, countsPadding: false, rounding: .up),
+                        ]
+                        for layer in layers {
+                            let found = try? build(layer, on: [1, 2, extent, 1]).output
+                            #expect(found == (fits ? [1, 2, places, 1] : nil), "\(layer) over \(extent)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("drop out in training only, and not where it is switched off")
     func dropout() throws {
         let network = Network(inputShape: [4], task: .regression(outputs: 2)) {

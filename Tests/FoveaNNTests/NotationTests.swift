@@ -13,6 +13,7 @@ struct NotationTests {
             ("conv 8 k1x7 same s2", "conv 8 k1x7 s2 same"),
             ("conv 8 k3 p0", "conv 8 k3"),
             ("conv 8 k3 p0x3 d2 g4", "conv 8 k3 p0x3 d2 g4"),
+            ("maxpool 3 ceil s2 p0 - avgpool 2 ceil", "maxpool 3 s2 ceil - avgpool 2 ceil"),
             ("maxpool 2 s2 - avgpool 3 s2 p1 - gap", "maxpool 2 - avgpool 3 s2 p1 - gap"),
             (
                 "[conv 32 k3 - relu - maxpool 2] x 2 - [fc 128 - relu] x1 - fc 10 - softmax",
@@ -100,6 +101,8 @@ struct NotationTests {
             ("conv 8 k3 z5", 11, "unexpected"),
             ("conv 8 k3 s0", 11, "the stride"),
             ("maxpool 2 k3", 11, "unexpected"),
+            ("maxpool 3 ceil ceil", 16, "says again"),
+            ("conv 8 k3 ceil", 11, "unexpected"),
             ("[fc 8 - relu x 2", 14, "takes no 'x'"),
             ("[fc 8 - relu", 1, "never closed"),
             ("fc 8]", 5, "']' without"),

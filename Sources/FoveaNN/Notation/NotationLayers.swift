@@ -46,9 +46,13 @@ extension Notation {
                 initializer: initializer)
             return ("conv", layer)
         case .maxPool(let window):
-            return ("pool", MaxPool2D(window.kernel, stride: window.stride, padding: window.padding))
+            let layer = MaxPool2D(
+                window.kernel, stride: window.stride, padding: window.padding, rounding: window.rounding)
+            return ("pool", layer)
         case .averagePool(let window):
-            return ("pool", AveragePool2D(window.kernel, stride: window.stride, padding: window.padding))
+            let layer = AveragePool2D(
+                window.kernel, stride: window.stride, padding: window.padding, rounding: window.rounding)
+            return ("pool", layer)
         case .globalAveragePool: return ("gap", GlobalAveragePool2D())
         case .batchNorm: return ("bn", BatchNorm())
         case .activation(.relu): return ("relu", ReLU())

@@ -250,6 +250,8 @@ private struct ArgumentReader {
         var kernel = kernel
         var (stride, dilation): (Size2D?, Size2D?) = (nil, nil)
         var padding: Padding?
+        var rounding: PoolRounding?
+        let isPool = !options.contains("k")
         while position < arguments.count {
             let argument = arguments[position]
             position += 1
@@ -259,6 +261,9 @@ private struct ArgumentReader {
             if argument.text == "same" {
                 isFirst = padding == nil
                 padding = .same
+            } else if isPool, argument.text == "ceil" {
+                isFirst = rounding == nil
+                rounding = .up
             } else if !options.contains(option) {
                 throw unexpected(argument)
             } else {
@@ -294,10 +299,9 @@ private struct ArgumentReader {
         guard let kernel else {
             throw parser.failure("the kernel size is missing, as in '\(example)'", at: layer)
         }
-        let isPool = !options.contains("k")
         return NotationWindow(
             kernel: kernel, stride: stride ?? (isPool ? kernel : 1), padding: padding ?? .valid,
-            dilation: dilation ?? 1)
+            dilation: dilation ?? 1, rounding: rounding ?? .down)
     }
 
     func finish() throws(NotationError) {

@@ -34,6 +34,7 @@ struct NotationWindow: Hashable, Sendable {
     var stride: Size2D
     var padding: Padding = .valid
     var dilation: Size2D = 1
+    var rounding: PoolRounding = .down
 }
 
 extension [NotationPart] {
@@ -81,6 +82,7 @@ extension NotationPart {
 extension NotationWindow {
     fileprivate var poolText: String {
         "\(kernel)" + (stride == kernel ? "" : " s\(stride)") + padding.text
+            + (rounding == .up ? " ceil" : "")
     }
 }
 
