@@ -71,20 +71,35 @@ FOVEA_CLONES static void normalize_affine(size_t count, const float *x, const fl
     for (size_t c = 0; c < count; c++) y[c] = (x[c] - center[c]) * factor[c] * scale[c] + shift[c];
 }
 
-// sum += dy * scale, product += dy * scale * (x - center), of one pixel; `scale` may be null.
-FOVEA_CLONES static void add_gradients(size_t count, const float *restrict x, const float *restrict dy,
-                                       const float *restrict scale, const float *restrict center,
-                                       float *restrict sum, float *restrict product) {
-    if (scale)
+// sum += dy, product += dy * (x - center).
+FOVEA_CLONES static void add_gradients(size_t pixels, size_t stride, size_t count, const float *restrict x,
+                                       const float *restrict dy, const float *restrict center, float *restrict sum,
+                                       float *restrict product) {
+    size_t p = 0;
+    for (; p + 4 <= pixels; p += 4, x += 4 * stride, dy += 4 * stride)
+        for (size_t c = 0; c < count; c++) {
+            size_t second = c + stride, third = second + stride, fourth = third + stride;
+            sum[c] += (dy[c] + dy[second]) + (dy[third] + dy[fourth]);
+            product[c] += (dy[c] * (x[c] - center[c]) + dy[second] * (x[second] - center[c])) +
+                          (dy[third] * (x[third] - center[c]) + dy[fourth] * (x[fourth] - center[c]));
+        }
+    for (; p < pixels; p++, x += stride, dy += stride)
+        for (size_t c = 0; c < count; c++) {
+            sum[c] += dy[c];
+            product[c] += dy[c] * (x[c] - center[c]);
+        }
+}
+
+// The same for the product of the gradient and a scale of each element.
+FOVEA_CLONES static void add_scaled_gradients(size_t pixels, size_t stride, size_t count, const float *restrict x,
+                                              const float *restrict dy, const float *restrict scale,
+                                              const float *restrict center, float *restrict sum,
+                                              float *restrict product) {
+    for (size_t p = 0; p < pixels; p++, x += stride, dy += stride, scale += stride)
         for (size_t c = 0; c < count; c++) {
             float d = dy[c] * scale[c];
             sum[c] += d;
             product[c] += d * (x[c] - center[c]);
-        }
-    else
-        for (size_t c = 0; c < count; c++) {
-            sum[c] += dy[c];
-            product[c] += dy[c] * (x[c] - center[c]);
         }
 }
 
@@ -176,12 +191,15 @@ static void sum_range(void *pointer, size_t first, size_t last) {
         }
         fill(sum, p.begin, p.end, 0);
         fill(product, p.begin, p.end, 0);
-        for (size_t i = 0; i < pixels; i++) {
-            size_t offset = (p.sample * pixels + i) * stride + p.begin;
-            const float *scale = norm->affine == FOVEA_AFFINE_ELEMENT ? c->scale + i * stride + p.begin : NULL;
-            add_gradients(p.end - p.begin, c->x + offset, c->dy + offset, scale, center + p.begin, sum + p.begin,
-                          product + p.begin);
-        }
+        size_t offset = p.sample * pixels * stride + p.begin, count = p.end - p.begin;
+        center += p.begin;
+        sum += p.begin;
+        product += p.begin;
+        if (norm->affine == FOVEA_AFFINE_ELEMENT)
+            add_scaled_gradients(pixels, stride, count, c->x + offset, c->dy + offset, c->scale + p.begin, center, sum,
+                                 product);
+        else
+            add_gradients(pixels, stride, count, c->x + offset, c->dy + offset, center, sum, product);
     }
 }
 

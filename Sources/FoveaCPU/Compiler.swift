@@ -174,7 +174,10 @@ struct Compiler {
         if forms[value.index].isEmpty, case .variable(let position) = graph.origin(of: value) {
             _ = try home(ofVariable: position, preferring: layout)
         }
-        if let form = forms[value.index].first(where: { $0.layout == layout }) { return form }
+        if let form = forms[value.index].first(where: { $0.layout == layout }) {
+            // Equal layouts may differ in the strides of axes of extent 1, by which oneDNN chooses its implementation.
+            return Form(layout: layout, buffer: form.buffer)
+        }
         let source = forms[value.index].first { $0.layout.dimensions == layout.dimensions }
         let result: Form
         if let source {

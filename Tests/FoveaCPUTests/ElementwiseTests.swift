@@ -90,6 +90,22 @@ import Testing
         }
     }
 
+    /// The gradient that comes back from a dense layer is an image of one pixel, of which any order of axes is the same.
+    @Test func theGradientOfGlobalPoolingIsNoPlainLoop() throws {
+        var graph = Graph()
+        let x = try graph.input("x", TensorType([4, 32, 7, 7]))
+        let weight = try graph.variable("w", [32, 32, 1, 1], initial: .constant(0))
+        let pooled = try graph.globalAveragePool(try graph.convolution(x, weight: weight))
+        let dense = try graph.variable("fc", [8, 32], initial: .constant(0))
+        let objective = try graph.reduceSum(
+            try graph.dense(try graph.flatten(pooled), weight: dense), to: .scalar)
+        try graph.output("dw", try graph.gradients(of: objective, withRespectTo: [weight])[0])
+        let rows = try CPUBackend(threads: 1, activationLayout: .channelsLast).compile(graph).explain()
+            .split(separator: "\n").filter { $0.contains("poolGradient") }
+        #expect(rows.count == 1)
+        for row in rows { #expect(!row.contains(" ref")) }
+    }
+
     /// The gradients of joined branches are cut out in the layout that they have.
     @Test(arguments: [CPUBackend.ActivationLayout.channelsLast, .blocked])
     func slicesStayInTheirLayout(layout: CPUBackend.ActivationLayout) throws {

@@ -15,14 +15,13 @@ extension ReferenceKernels {
     ) -> Reals {
         let beta = Double(rule.beta)
         let bases = (0..<x.count).map { base(rule, x, at: $0) }
+        let shares = (0..<x.count).map { Double(dy[$0]) * Double(x[$0]) * power(bases[$0], -beta - 1) }
         let factor = 2 * Double(rule.alpha) * beta / Double(rule.placeCount)
         var dx = x
         for index in 0..<x.count {
             var sum = 0.0
             // The windows that cover an element are those in the middle of its own.
-            forEachNeighbour(of: index, in: x.shape, rule) {
-                sum += Double(dy[$0]) * Double(x[$0]) * power(bases[$0], -beta - 1)
-            }
+            forEachNeighbour(of: index, in: x.shape, rule) { sum += shares[$0] }
             dx[index] = Scalar(
                 Double(dy[index]) * power(bases[index], -beta) - factor * Double(x[index]) * sum)
         }
@@ -36,6 +35,7 @@ extension ReferenceKernels {
     }
 
     /// Calls `body` with the index of each element inside of the image in the window around the one at `index`.
+    @inline(__always)
     private static func forEachNeighbour(
         of index: Int, in shape: Shape, _ rule: Operation.LocalResponseNorm, _ body: (Int) -> Void
     ) {
