@@ -105,9 +105,15 @@ struct Compiler {
         case .poolGradient(let gradient): try lowerPoolGradient(gradient, node)
         case .activation(let activation): try lowerActivation(activation, node)
         case .activationGradient(let gradient): try lowerActivationGradient(gradient, node)
+        case .parametricReLU: try lowerParametricReLU(node)
+        case .parametricReLUGradient: try lowerParametricReLUGradient(node)
         case .batchNorm(let batchNorm): try lowerBatchNorm(batchNorm, node, at: position)
         case .batchNormGradient(let gradient): try lowerBatchNormGradient(gradient, node, at: position)
         case .batchNormInference(let batchNorm): try lowerBatchNormInference(batchNorm, node)
+        case .groupNorm(let norm): try lowerGroupNorm(norm, node)
+        case .groupNormGradient(let gradient): try lowerGroupNormGradient(gradient, node)
+        case .localResponseNorm(let norm): try lowerLocalResponseNorm(norm, node, at: position)
+        case .localResponseNormGradient(let gradient): try lowerLocalResponseNormGradient(gradient, node)
         case .add: try lowerBinary(FOVEA_ADD, node, at: position)
         case .multiply: try lowerBinary(FOVEA_MULTIPLY, node, at: position)
         case .scale(let scale): try lowerScale(scale, node)
@@ -168,7 +174,10 @@ struct Compiler {
         if forms[value.index].isEmpty, case .variable(let position) = graph.origin(of: value) {
             _ = try home(ofVariable: position, preferring: layout)
         }
-        if let form = forms[value.index].first(where: { $0.layout == layout }) { return form }
+        if let form = forms[value.index].first(where: { $0.layout == layout }) {
+            // Equal layouts may differ in the strides of axes of extent 1, by which oneDNN chooses its implementation.
+            return Form(layout: layout, buffer: form.buffer)
+        }
         let source = forms[value.index].first { $0.layout.dimensions == layout.dimensions }
         let result: Form
         if let source {

@@ -54,7 +54,7 @@ extension Graph {
     public func receptiveFields(on source: Value) -> [Value: ReceptiveField] {
         var fields: [Value: ReceptiveField] = [source: .identity]
         for node in nodes where node.phase == .forward {
-            let seen = node.inputs.filter { shape(of: $0).rank == 4 }.compactMap { fields[$0] }
+            let seen = shiftedFields(into: node, fields)
             guard let first = seen.first else { continue }
             var field = seen.dropFirst().reduce(first) {
                 ReceptiveField(
@@ -69,6 +69,26 @@ extension Graph {
             for output in node.outputs where shape(of: output).rank == 4 { fields[output] = field }
         }
         return fields
+    }
+
+    /// The fields of the images that `node` reads, counted from where element 0 of its output lies in each.
+    private func shiftedFields(into node: Node, _ fields: [Value: ReceptiveField]) -> [ReceptiveField] {
+        var result: [ReceptiveField] = []
+        // Where the input's element 0 lies in the output, along `axis`.
+        var (axis, offset) = (0, 0)
+        if case .slice(let slice) = node.operation { (axis, offset) = (slice.axis, -slice.start) }
+        for input in node.inputs where shape(of: input).rank == 4 {
+            if var field = fields[input] {
+                if axis == 2 { field.vertical.first -= offset * field.vertical.jump }
+                if axis == 3 { field.horizontal.first -= offset * field.horizontal.jump }
+                result.append(field)
+            }
+            if case .concatenate(let join) = node.operation {
+                axis = join.axis
+                offset += shape(of: input)[axis]
+            }
+        }
+        return result
     }
 
     /// The window through which the output of `node` sees its input, if it is not element by element.

@@ -81,6 +81,19 @@ import Testing
         #expect(fields[flat] == nil)
     }
 
+    @Test func cuttingAndJoiningInSpaceMoveTheField() throws {
+        var graph = Graph()
+        let image = try graph.input("image", TensorType([1, 1, 20, 20]))
+        let pooled = try graph.maxPool(image, Window(kernel: 3, stride: 2))
+        let cut = try graph.slice(pooled, axis: 2, start: 3, count: 4)
+        let zeros = try graph.constant(0, [1, 1, 2, 9])
+        let joined = try graph.concatenate([zeros, cut], axis: 2)
+        let fields = graph.receptiveFields(on: image)
+        #expect(fields[cut]?.vertical == ReceptiveField1D(size: 3, jump: 2, first: 6))
+        #expect(fields[cut]?.horizontal == ReceptiveField1D(size: 3, jump: 2, first: 0))
+        #expect(fields[joined]?.vertical == ReceptiveField1D(size: 3, jump: 2, first: 2))
+    }
+
     @Test func windowFormula() throws {
         for input in 1...12 {
             for kernel in 1...4 {
