@@ -22,10 +22,16 @@ public enum Operation: Hashable, Sendable {
 
     case activation(Activation)
     case activationGradient(ActivationGradient)
+    case parametricReLU(ParametricReLU)
+    case parametricReLUGradient(ParametricReLUGradient)
 
     case batchNorm(BatchNorm)
     case batchNormGradient(BatchNormGradient)
     case batchNormInference(BatchNormInference)
+    case groupNorm(GroupNorm)
+    case groupNormGradient(GroupNormGradient)
+    case localResponseNorm(LocalResponseNorm)
+    case localResponseNormGradient(LocalResponseNormGradient)
 
     case add(Add)
     case multiply(Multiply)
@@ -64,9 +70,15 @@ public enum Operation: Hashable, Sendable {
         case .poolGradient(let rule): rule
         case .activation(let rule): rule
         case .activationGradient(let rule): rule
+        case .parametricReLU(let rule): rule
+        case .parametricReLUGradient(let rule): rule
         case .batchNorm(let rule): rule
         case .batchNormGradient(let rule): rule
         case .batchNormInference(let rule): rule
+        case .groupNorm(let rule): rule
+        case .groupNormGradient(let rule): rule
+        case .localResponseNorm(let rule): rule
+        case .localResponseNormGradient(let rule): rule
         case .add(let rule): rule
         case .multiply(let rule): rule
         case .scale(let rule): rule
@@ -92,8 +104,9 @@ public enum Operation: Hashable, Sendable {
     package static let allNames: [String] = [
         "constant", "convolution", "convolutionInputGradient", "convolutionParameterGradient", "dense",
         "denseInputGradient", "denseParameterGradient", "pool", "poolGradient", "activation",
-        "activationGradient",
-        "batchNorm", "batchNormGradient", "batchNormInference", "add", "multiply", "scale", "broadcast",
+        "activationGradient", "parametricReLU", "parametricReLUGradient",
+        "batchNorm", "batchNormGradient", "batchNormInference", "groupNorm", "groupNormGradient",
+        "localResponseNorm", "localResponseNormGradient", "add", "multiply", "scale", "broadcast",
         "reduceSum",
         "concatenate", "slice", "reshape", "dropout", "softmax", "softmaxGradient", "softmaxCrossEntropy",
         "softmaxCrossEntropyGradient", "meanSquaredError", "meanSquaredErrorGradient", "sumOfSquares", "sgd",
@@ -128,11 +141,16 @@ package protocol OperationRule: Hashable, Sendable {
     /// The window through which an output element sees the spatial axes of the first input; `nil` where it sees the
     /// element at its own place.
     var window: Window? { get }
+
+    /// The axes over which a normalization of the given inputs averages, as letters such as `N,H,W`; `nil` for other
+    /// operations.
+    func averagedAxes(of inputs: [TensorType]) -> String?
 }
 
 extension OperationRule {
     package var attributes: String { "" }
     package var window: Window? { nil }
+    package func averagedAxes(of inputs: [TensorType]) -> String? { nil }
 
     package func inputGradients(
         of node: Graph.Node, given outputGradients: [Graph.Value?], needed: [Bool], in graph: inout Graph

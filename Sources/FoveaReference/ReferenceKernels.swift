@@ -51,7 +51,12 @@ enum ReferenceKernels<Scalar: ReferenceScalar> {
         case .activation(let rule):
             return [activation(rule, x(0))]
         case .activationGradient(let rule):
-            return [activationGradient(rule, y: x(0), dy: x(1))]
+            return [activationGradient(rule, known: x(0), dy: x(1))]
+
+        case .parametricReLU:
+            return [parametricReLU(x(0), weight: x(1))]
+        case .parametricReLUGradient:
+            return parametricReLUGradient(x(0), weight: x(1), dy: x(2))
 
         case .batchNorm(let rule):
             return batchNorm(
@@ -60,6 +65,16 @@ enum ReferenceKernels<Scalar: ReferenceScalar> {
             return batchNormGradient(rule, x(0), scale: x(1), mean: x(2), variance: x(3), dy: x(4))
         case .batchNormInference(let rule):
             return [batchNormInference(rule, x(0), scale: x(1), shift: x(2), mean: x(3), variance: x(4))]
+        case .groupNorm(let rule):
+            let isAffine = inputs.count == 3
+            return groupNorm(rule, x(0), scale: isAffine ? x(1) : nil, shift: isAffine ? x(2) : nil)
+        case .groupNormGradient(let rule):
+            return groupNormGradient(
+                rule.norm, x(0), mean: x(1), variance: x(2), dy: x(3), scale: inputs.count == 5 ? x(4) : nil)
+        case .localResponseNorm(let rule):
+            return [localResponseNorm(rule, x(0))]
+        case .localResponseNormGradient(let rule):
+            return [localResponseNormGradient(rule.norm, x(0), dy: x(1))]
 
         case .add:
             return [elementwise(x(0), x(1), shape: shapes[0], +)]

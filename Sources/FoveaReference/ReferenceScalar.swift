@@ -59,5 +59,14 @@ private func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
 /// The natural logarithm.
 func naturalLogarithm(_ x: Double) -> Double { log(x) }
 
+/// `log(1 + x)`, exact near 0.
+func logarithmOfOnePlus(_ x: Double) -> Double { log1p(x) }
+
+/// `exp(x) - 1`, exact near 0.
+func exponentialMinusOne(_ x: Double) -> Double { expm1(x) }
+
+/// The probability that a normal number of mean 0 and variance 1 is at most `x`.
+func normalDistribution(_ x: Double) -> Double { erfc(-x / 2.squareRoot()) / 2 }
+
 /// `base` to the power `exponent`.
 func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }

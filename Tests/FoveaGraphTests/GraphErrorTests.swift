@@ -37,6 +37,34 @@ import Testing
             } == "block.conv1: [1, 3] does not sum to [4, 3]")
     }
 
+    @Test func normalizationParameters() {
+        func text(x: Shape, scale: Shape, shift: Shape, groups: Int = 2) -> String {
+            message { graph in
+                let affine = (
+                    try graph.input("scale", TensorType(scale)), try graph.input("shift", TensorType(shift))
+                )
+                _ = try graph.groupNorm(
+                    try graph.input("x", TensorType(x)), groups: groups, affine: affine, epsilon: 1e-5)
+            }
+        }
+        #expect(
+            text(x: [2, 4, 3, 3], scale: [4], shift: [4, 3, 3])
+                == "block.conv1: scale and shift over [2, 4, 3, 3] are both [4] or both [4, 3, 3], not [4] and [4, 3, 3]"
+        )
+        #expect(
+            text(x: [2, 4], scale: [4], shift: [4], groups: 4) == """
+                block.conv1: normalization needs more than one value in each group of a sample, the input is [2, 4] with \
+                4 groups; use fewer groups, or batch normalization
+                """)
+        #expect(
+            message { graph in
+                let x = try graph.input("x", TensorType([2, 4]))
+                _ = try graph.parametricReLU(x, weight: try graph.input("w", TensorType([2])))
+            }
+                == "block.conv1: a parametric ReLU over [2, 4] has a slope for each channel, [4], or one, [1], not [2]"
+        )
+    }
+
     @Test func convolutionChannelsAndGroups() {
         func text(x: Shape, weight: Shape, bias: Shape? = nil, groups: Int = 1) -> String {
             message { graph in

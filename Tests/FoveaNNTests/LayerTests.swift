@@ -108,6 +108,28 @@ struct LayerTests {
         #expect(try build(GlobalAveragePool2D(), on: [1, 2, 7, 5]).output == [1, 2, 1, 1])
         #expect(try build(Flatten(), on: [3, 2, 7, 5]).output == [3, 70])
         #expect(try build(Dense(units: 4), on: [3, 70]).shapes == [[4, 70], [4]])
+
+        #expect(try build(LayerNorm(), on: [2, 3, 4, 5]).shapes == [[3, 4, 5], [3, 4, 5]])
+        #expect(try build(LayerNorm(affine: .perChannel), on: [2, 3, 4, 5]).shapes == [[3], [3]])
+        #expect(try build(LayerNorm(affine: .none), on: [2, 3, 4, 5]).shapes == [])
+        result = try build(GroupNorm(groups: 2), on: [2, 4, 3, 3])
+        #expect(result.keys == ["weight", "bias"] && result.shapes == [[4], [4]])
+        #expect(try build(InstanceNorm(), on: [2, 4, 3, 3]).shapes == [])
+        result = try build(PReLU(), on: [2, 4, 3, 3])
+        #expect(result.keys == ["weight"] && result.shapes == [[4]])
+        #expect(try build(PReLU(sharesSlope: true), on: [2, 4]).shapes == [[1]])
+        #expect(
+            try build(Crop2D(Edges(top: 0, left: 1, bottom: 2, right: 0)), on: [1, 2, 5, 5]).output == [
+                1, 2, 3, 4,
+            ])
+        #expect(try build(Crop2D(1), on: [1, 2, 5, 5]).output == [1, 2, 3, 3])
+        #expect(try build(Crop2D(0), on: [1, 2, 5, 5]).graph.nodes.isEmpty)
+        #expect(try build(ChannelSlice(from: 1, count: 2), on: [1, 5, 3, 3]).output == [1, 2, 3, 3])
+        #expect(try build(ChannelSlice(count: 2), on: [1, 5]).output == [1, 2])
+        for shape: Shape in [[1, 5, 3, 3], [1, 5]] {
+            result = try build(ChannelScale(), on: shape)
+            #expect(result.keys == ["weight"] && result.shapes == [[5]] && result.output == shape)
+        }
     }
 
     @Test("with same padding give ceil(input / stride), the odd pixel below and right")
@@ -293,6 +315,22 @@ struct LayerTests {
         (BatchNorm(), [1, 4, 1, 1], "more than one value"),
         (BatchNorm(epsilon: 0), [2, 4], "positive epsilon"),
         (GlobalAveragePool2D(), [2, 4], "needs images"),
+        (GroupNorm(groups: 3), [2, 4, 3, 3], "4 channels do not divide into 3 groups"),
+        (GroupNorm(groups: 0), [2, 4, 3, 3], "4 channels do not divide into 0 groups"),
+        (GroupNorm(groups: 4), [2, 4], "more than one value in each group"),
+        (InstanceNorm(), [2, 4, 1, 1], "more than one value in each group"),
+        (InstanceNorm(), [2, 4], "needs images"),
+        (LayerNorm(epsilon: -1), [2, 4], "positive epsilon"),
+        (LocalResponseNorm(), [2, 4], "needs images"),
+        (LocalResponseNorm(size: 4), [2, 4, 3, 3], "an odd size"),
+        (LocalResponseNorm(k: 0), [2, 4, 3, 3], "a positive k"),
+        (LeakyReLU(slope: -1), [2, 4], "slope of a leaky ReLU is at least 0"),
+        (ELU(alpha: .nan), [2, 4], "alpha of an ELU is at least 0"),
+        (PReLU(), [2, 4, 3], "needs [N, C, H, W] or [N, C]"),
+        (Crop2D(2), [2, 4, 4, 4], "leaves nothing of an image of 4x4"),
+        (Crop2D(.min), [2, 4, 4, 4], "must be in 0"),
+        (ChannelSlice(from: 3, count: 2), [2, 4, 4, 4], "no slice of 2 from 3 along axis 1"),
+        (ChannelSlice(from: .max, count: .max), [2, 4, 4, 4], "the first channel must be in 0"),
     ]
 
     @Test("that do not fit are named with what to do")

@@ -21,6 +21,12 @@ struct NotationTests {
             ),
             ("[[fc 3] x 2 - relu] x 0 - fc 2", "[[fc 3] x 2 - relu] x 0 - fc 2"),
             ("[fc 3]", "[fc 3] x 1"),
+            ("ln - in - gn8 - gn08 - lrn", "ln - in - gn8 - gn8 - lrn"),
+            ("leaky - leaky 0.010 - leaky .2 - leaky 0", "leaky - leaky - leaky 0.2 - leaky 0"),
+            (
+                "prelu - elu - gelu - gelutanh - swish - hardsigmoid - hardswish - softplus",
+                "prelu - elu - gelu - gelutanh - swish - hardsigmoid - hardswish - softplus"
+            ),
             (
                 "dropout 0.50 - dropout .25 - dropout 0 - dropout 0.00001",
                 "dropout 0.5 - dropout 0.25 - dropout 0 - dropout 0.00001"
@@ -54,6 +60,24 @@ struct NotationTests {
             graph.variables.first { $0.key == "conv3.weight" }.map {
                 if case .uniform = $0.initial { true } else { false }
             } == true)
+    }
+
+    @Test("has every normalization and activation")
+    func normalizationsAndActivations() throws {
+        let words = [
+            "ln", "in", "gn2", "lrn", "relu", "leaky 0.1", "prelu", "elu", "gelu", "gelutanh", "swish",
+            "hardswish",
+            "softplus", "tanh", "sigmoid", "hardsigmoid",
+        ]
+        for word in words {
+            let notation = try Notation("conv 4 k3 - \(word) - maxpool 3 s2 ceil - fc 3")
+            let network = try Network(notation, inputShape: [1, 8, 8], task: .classification(classes: 3))
+            let graph = try network.trainingForward(batchSize: 2).graph
+            let name = graph.nodes[1].path
+            #expect(name == String(word.prefix { $0.isLetter }) + "1")
+            // An instance norm takes the bias away.
+            #expect(graph.variables.contains { $0.key == "conv1.bias" } == (word != "in"))
+        }
     }
 
     @Test("means the same network as the zoo's mlp on images and on vectors")
@@ -113,8 +137,13 @@ struct NotationTests {
             ("dropout 1", 9, "0 ..< 1"),
             ("dropout 0.123456", 9, "0 ..< 1"),
             ("softmax - fc 8", 1, "the end of the network"),
-            ("fc 8 - leaky 0.1", 8, "not there yet"),
-            ("fc 8 - gn8", 8, "not there yet"),
+            ("fc 8 - se", 8, "not there yet"),
+            ("fc 8 - gn - relu", 8, "as in 'gn8', is a whole number"),
+            ("fc 8 - gn0", 8, "as in 'gn8', is a whole number"),
+            ("fc 8 - gnat", 8, "there is no layer 'gnat'"),
+            ("fc 8 - leaky 1", 14, "the slope of a leaky ReLU is in 0 ..< 1"),
+            ("fc 8 - elu 2", 12, "takes no '2'"),
+            ("fc 8 - softplu", 8, "did you mean 'softplus'?"),
             ("fc 8 + relu", 6, "no meaning"),
             ("fc {n", 4, "placeholder is a name in braces"),
             (String(repeating: "[", count: 40), 18, "nested more than 16"),

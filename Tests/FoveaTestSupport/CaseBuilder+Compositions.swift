@@ -70,7 +70,7 @@ extension CaseBuilder {
     /// Convolutions, pooling and a dense head over flattened channels, as in LeNet.
     mutating func buildConvolutionStack() throws(GraphError) {
         var x = try compositionImage()
-        let activation = choice(ActivationFunction.allCases)
+        let activation = choice(ActivationFunction.examples)
         x = try convolution(
             "conv1", x, filters: extent(1...3, large: 16), kernel: Size2D(integer(1...3), integer(1...3)),
             norm: false, activation: activation)
@@ -130,6 +130,30 @@ extension CaseBuilder {
         try finishAsClassifier(chance(0.5) ? weighted : graph.add(weighted, y))
     }
 
+    /// Normalizations and activations of all kinds between convolutions, and a part of the channels beside all of them.
+    mutating func buildNormalizedStack() throws(GraphError) {
+        let channels = choice([2, 4, 16])
+        var x = try convolution(
+            "conv1", try compositionImage(), filters: channels, kernel: 3, norm: false,
+            activation: chance(0.5) ? choice(ActivationFunction.examples) : nil)
+        let shape = graph.shape(of: x)
+        let parameters: Shape = chance(0.5) ? [channels] : Shape(Array(shape.dimensions.dropFirst()))
+        x = try graph.groupNorm(
+            x, groups: choice([1, 2, channels]),
+            affine: (variable("scale", parameters, .positive), variable("shift", parameters)), epsilon: 1e-3)
+        if chance(0.5) { x = try graph.activation(choice(ActivationFunction.examples), x) }
+        if chance(0.5) { x = try graph.parametricReLU(x, weight: variable("slopes", [channels])) }
+        if chance(0.5) {
+            let norm = Operation.LocalResponseNorm(
+                region: .acrossChannels, size: 5, alpha: 0.5, beta: 0.75, k: 1)
+            x = try graph.localResponseNorm(x, norm)
+        }
+        let part = try graph.slice(x, start: channels / 2, count: channels / 2)
+        x = try graph.concatenate([part, x])
+        x = try convolution("conv2", x, filters: integer(1...3), kernel: 1, norm: false, activation: nil)
+        try finishAsClassifier(chance(0.5) ? try graph.globalAveragePool(x) : x)
+    }
+
     /// Dense layers with dropout, a squared error and an L2 penalty.
     mutating func buildPerceptron() throws(GraphError) {
         var x = try input("x", shape(rank: 2))
@@ -137,7 +161,7 @@ extension CaseBuilder {
         _ = try input("step", .scalar, whole: 0...1000)
         for layer in 0..<integer(1...3) {
             x = try dense("fc\(layer)", x, units: extent(1...6, large: 64))
-            x = try graph.activation(choice(ActivationFunction.allCases), x)
+            x = try graph.activation(choice(ActivationFunction.examples), x)
             if chance(0.5) { x = try graph.dropout(x, rate: 0.25) }
         }
         x = try dense("last", x, units: integer(1...4))

@@ -35,6 +35,10 @@ extension CaseBuilder {
         case .inceptionBlock: try buildInceptionBlock()
         case .squeezeExcitation: try buildSqueezeExcitation()
         case .perceptron: try buildPerceptron()
+        case .parametricReLU: try buildParametricReLU()
+        case .groupNorm: try buildGroupNorm()
+        case .localResponseNorm: try buildLocalResponseNorm()
+        case .normalizedStack: try buildNormalizedStack()
         }
     }
 
@@ -94,9 +98,45 @@ extension CaseBuilder {
     }
 
     private mutating func buildActivation() throws(GraphError) {
-        let functions = ActivationFunction.allCases
-        let x = try input("x", shape(rank: integer(0...4)), .awayFromZero)
-        try finish(graph.activation(functions[index % functions.count], x))
+        let functions = ActivationFunction.examples + [.leakyReLU(slope: 0), .elu(alpha: 0.5)]
+        var x = try input("x", shape(rank: integer(0...4)), .awayFromZero)
+        let function = functions[index % functions.count]
+        // Past the kinks at -3 and 3.
+        if function.kinks.contains(3), chance(0.5) { x = try graph.scale(x, by: 3) }
+        try finish(graph.activation(function, x))
+    }
+
+    private mutating func buildParametricReLU() throws(GraphError) {
+        let shape = chance(0.3) ? Shape([integer(1...3), extent(1...4, large: 70)]) : imageShape()
+        let x = try input("x", shape, .awayFromZero)
+        try finish(graph.parametricReLU(x, weight: variable("weight", [chance(0.25) ? 1 : shape[1]])))
+    }
+
+    private mutating func buildGroupNorm() throws(GraphError) {
+        let groups = choice([1, 1, 2, 3, 8])
+        // Few groups, one for each channel, or several channels in each.
+        let channels = chance(0.3) ? groups : groups * extent(1...3, large: 40)
+        let shape: Shape =
+            chance(0.3)
+            ? [integer(1...3), channels]
+            : [integer(1...3), channels, extent(1...4, large: 9), extent(1...4, large: 9)]
+        let count = shape.count / shape[0] / groups
+        let x = try input("x", shape, count <= 8 ? .distinct(gap: 1) : .normal)
+        let epsilon: Float = choice([1e-5, 1e-3, 1e-2])
+        if chance(0.3) { return try finish(graph.groupNorm(x, groups: groups, epsilon: epsilon)) }
+        let parameters = chance(0.5) ? [channels] : Shape(Array(shape.dimensions.dropFirst()))
+        let affine = (try variable("scale", parameters), try variable("shift", parameters))
+        try finish(graph.groupNorm(x, groups: groups, affine: affine, epsilon: epsilon))
+    }
+
+    private mutating func buildLocalResponseNorm() throws(GraphError) {
+        let shape: Shape = [
+            integer(1...2), extent(1...8, large: 36), extent(1...5, large: 11), extent(1...5, large: 11),
+        ]
+        let norm = Operation.LocalResponseNorm(
+            region: chance(0.6) ? .acrossChannels : .withinChannel, size: choice([1, 3, 5, 5, 7]),
+            alpha: choice([1e-4, 0.5, 2]), beta: choice([0.75, 0.75, 0.5, 1]), k: choice([1, 2]))
+        try finish(graph.localResponseNorm(input("x", shape), norm))
     }
 
     /// An input to be normalized: where a channel has few values they are spread, so that the variance is not

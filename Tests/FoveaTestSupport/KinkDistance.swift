@@ -3,7 +3,7 @@ import FoveaReference
 import FoveaTensor
 
 extension OperationCase {
-    /// The smallest distance of any rectifier's input from 0, and of the two largest elements under any
+    /// The smallest distance of any activation's input from where its derivative jumps, and of the two largest elements under any
     /// maximum.
     ///
     /// Exact ties, made on purpose or by rectified zeros, do not count: they are the same in every
@@ -13,7 +13,8 @@ extension OperationCase {
         var probes: [(operation: Operation, output: Int)] = []
         for node in graph.nodes {
             switch node.operation {
-            case .activation(let rule) where rule.function == .relu: break
+            case .activation(let rule) where !rule.function.kinks.isEmpty: break
+            case .parametricReLU: break
             case .pool(let rule) where rule.reduction == .maximum: break
             default: continue
             }
@@ -28,10 +29,17 @@ extension OperationCase {
         for probe in probes {
             let x = outputs[probe.output]
             let elements = x.scalars(as: Double.self)
-            if case .pool(let rule) = probe.operation {
+            let kinks: [Double]
+            switch probe.operation {
+            case .pool(let rule):
                 distance = min(distance, smallestGap(elements, x.shape, rule.poolWindow))
-            } else {
-                distance = min(distance, elements.lazy.map(abs).filter { $0 > 0 }.min() ?? .infinity)
+                continue
+            case .activation(let rule): kinks = rule.function.kinks
+            default: kinks = [0]
+            }
+            for kink in kinks {
+                let nearest = elements.lazy.map { abs($0 - kink) }.filter { $0 > 0 }.min()
+                distance = min(distance, nearest ?? .infinity)
             }
         }
         return distance

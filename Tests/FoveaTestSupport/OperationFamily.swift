@@ -8,6 +8,8 @@ package enum OperationFamily: String, CaseIterable, Sendable {
     case sgd, adam
     // What a compiler fuses, aliases or does in place.
     case reuse, convolutionStack, residualBlock, inceptionBlock, squeezeExcitation, perceptron
+    // Last, so that the families above keep their random numbers.
+    case parametricReLU, groupNorm, localResponseNorm, normalizedStack
 
     /// Where the random numbers of the family begin.
     var streamNumber: Int { Self.allCases.firstIndex(of: self)! }

@@ -24,6 +24,14 @@ extension Graph {
         case .poolGradient(let rule): return rule.pool.poolWindow.tapCount
         // The sums over a channel go into each of its numbers, which are differences of them.
         case .batchNorm, .batchNormGradient: return 11 * inputs[0].count / inputs[0][1]
+        case .groupNorm(let rule): return 11 * inputs[0].count / (inputs[0][0] * rule.groups)
+        case .groupNormGradient(let rule):
+            let perChannel = inputs[0].count / inputs[0][1]
+            return 11 * max(inputs[0].count / (inputs[0][0] * rule.norm.groups), perChannel)
+        case .localResponseNorm(let rule): return rule.placeCount + 8
+        case .localResponseNormGradient(let rule): return 2 * rule.norm.placeCount + 16
+        case .parametricReLU: return 1
+        case .parametricReLUGradient: return inputs[0].count / inputs[1].count
         case .reduceSum: return inputs[0].count / max(outputs[0].count, 1)
         case .softmax, .softmaxGradient, .softmaxCrossEntropyGradient: return 4 * inputs[0][1]
         case .softmaxCrossEntropy, .meanSquaredError, .sumOfSquares: return 4 * inputs[0].count

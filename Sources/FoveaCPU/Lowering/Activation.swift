@@ -6,71 +6,113 @@ import FoveaTensor
 extension Compiler {
     mutating func lowerActivation(_ activation: Operation.Activation, _ node: Graph.Node) throws(PlanError) {
         let x = try form(of: node.inputs[0])
-        guard x.layout.isGapless || activation.function.keepsZero else {
-            return try lowerElementwise(
-                "\(activation.function)", node, algorithm: activation.function.algorithm, alpha: 0)
+        let name = "\(activation.function)"
+        guard let kernel = activation.function.kernel, x.layout.isGapless || activation.function.keepsZero
+        else {
+            let y = try elementwise(name, node, activation.function.eltwise, of: x)
+            return define(node.outputs[0], as: y)
         }
         let y = makeForm(x.layout)
         let count = x.layout.byteCount / MemoryLayout<Float>.size
-        let function = Optional(activation.function).kernel
         emitKernel(
-            "\(activation.function)", path: node.path, reading: [x], writing: [y], flops: count,
-            inPlace: (output: y, input: x)
+            name, path: node.path, reading: [x], writing: [y], flops: count, inPlace: (output: y, input: x)
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_activate(function, count, p[0], p[1]) }
+            return { fovea_activate(kernel, count, p[0], p[1]) }
         }
         define(node.outputs[0], as: y)
     }
 
     mutating func lowerScale(_ scale: Operation.Scale, _ node: Graph.Node) throws(PlanError) {
-        try lowerElementwise("scale", node, algorithm: dnnl_eltwise_linear, alpha: scale.factor)
+        let x = try form(of: node.inputs[0])
+        define(node.outputs[0], as: try elementwise("scale", node, .scale(by: scale.factor), of: x))
     }
 
-    private mutating func lowerElementwise(
-        _ name: String, _ node: Graph.Node, algorithm: dnnl_alg_kind_t, alpha: Float
-    ) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+    /// oneDNN's `function` of each element of `x`.
+    mutating func elementwise(
+        _ name: String, _ node: Graph.Node, _ function: Eltwise, of x: Form
+    ) throws(PlanError) -> Form {
         let engine = engine
         let descriptor = try PrimitiveDescriptor(name, layouts: [x.layout]) { descriptor, m, _, attributes in
             dnnl_eltwise_forward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_forward_training, algorithm, m[0], m[0], alpha, 0, attributes
-            )
+                &descriptor, engine.handle, dnnl_forward_training, function.algorithm, m[0], m[0],
+                function.alpha, function.beta, attributes)
         }
         let y = makeForm(x.layout)
         emit(
             name, node, descriptor, reading: [(DNNL_ARG_SRC, x)], writing: [(DNNL_ARG_DST, y)],
-            inPlace: (output: y, input: x))
-        define(node.outputs[0], as: y)
+            inPlace: (output: y, input: x), flops: x.layout.byteCount / MemoryLayout<Float>.size)
+        return y
     }
 
     mutating func lowerActivationGradient(
         _ gradient: Operation.ActivationGradient, _ node: Graph.Node
     ) throws(PlanError) {
+        guard let kernel = gradient.function.kernel else {
+            return try lowerEltwiseGradient(gradient.function, node)
+        }
         let y = try form(of: node.inputs[0])
         let dy = try form(of: node.inputs[1], in: y.layout)
         let dx = makeForm(y.layout)
         let count = y.layout.byteCount / MemoryLayout<Float>.size
-        let function = Optional(gradient.function).kernel
         // In the padding of a blocked layout the gradient is zero, and so is its product with anything.
         emitKernel(
-            "\(gradient.function)Gradient", path: node.path, reading: [y, dy], writing: [dx],
+            "gradient of \(gradient.function)", path: node.path, reading: [y, dy], writing: [dx],
             flops: 2 * count,
             inPlace: (output: dx, input: dy)
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_activate_gradient(function, count, p[0], p[1], p[2]) }
+            return { fovea_activate_gradient(kernel, count, p[0], p[1], p[2]) }
         }
+        define(node.outputs[0], as: dx)
+    }
+
+    private mutating func lowerEltwiseGradient(
+        _ function: ActivationFunction, _ node: Graph.Node
+    ) throws(PlanError) {
+        let known = try form(of: node.inputs[0])
+        let dy = try form(of: node.inputs[1], in: known.layout)
+        let eltwise = function.eltwiseOfGradient
+        let engine = engine
+        let forward = try PrimitiveDescriptor("\(function)", layouts: [known.layout]) {
+            descriptor, m, _, attributes in
+            dnnl_eltwise_forward_primitive_desc_create(
+                &descriptor, engine.handle, dnnl_forward_training, eltwise.algorithm, m[0], m[0],
+                eltwise.alpha, eltwise.beta, attributes)
+        }
+        let descriptor = try PrimitiveDescriptor(
+            "the gradient of \(function)", layouts: [known.layout], hint: forward
+        ) { descriptor, m, hint, attributes in
+            dnnl_eltwise_backward_primitive_desc_create(
+                &descriptor, engine.handle, eltwise.algorithm, m[0], m[0], m[0], eltwise.alpha, eltwise.beta,
+                hint, attributes)
+        }
+        let dx = makeForm(known.layout)
+        let argument = function.derivativeFollowsFromOutput ? DNNL_ARG_DST : DNNL_ARG_SRC
+        emit(
+            "gradient of \(function)", node, descriptor,
+            reading: [(argument, known), (DNNL_ARG_DIFF_DST, dy)], writing: [(DNNL_ARG_DIFF_SRC, dx)],
+            inPlace: (output: dx, input: dy))
         define(node.outputs[0], as: dx)
     }
 }
 
 extension ActivationFunction {
+    /// The kernels' name of the function; `nil` where oneDNN computes it.
+    var kernel: fovea_activation? {
+        switch self {
+        case .relu: FOVEA_RELU
+        case .tanh: FOVEA_TANH
+        case .sigmoid: FOVEA_SIGMOID
+        case .leakyReLU, .elu, .gelu, .geluTanh, .swish, .hardSigmoid, .hardSwish, .softplus: nil
+        }
+    }
+
     /// Whether the function of zero is zero, so that the padding of a blocked layout stays as it must be.
     fileprivate var keepsZero: Bool {
         switch self {
-        case .relu, .tanh: true
-        case .sigmoid: false
+        case .sigmoid, .hardSigmoid, .softplus: false
+        default: true
         }
     }
 }

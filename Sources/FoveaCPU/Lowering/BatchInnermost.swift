@@ -81,7 +81,7 @@ extension Compiler {
         let y = makeForm(.batchInnermost(yShape.dimensions))
         let shape = fovea_bi_convolution(
             convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape)
-        let function = activation.kernel
+        let function = activation?.kernel ?? FOVEA_IDENTITY
         let inputs = [x, weight] + (bias.map { [$0] } ?? [])
         emitKernel(
             name, path: node.path, reading: inputs, writing: [y], flops: graph.cost(of: node).flops
@@ -232,17 +232,5 @@ extension fovea_bi_pooling {
             windowHeight: window.kernel.height, windowWidth: window.kernel.width,
             strideHeight: window.stride.height,
             strideWidth: window.stride.width, padTop: window.padding.top, padLeft: window.padding.left)
-    }
-}
-
-extension Optional<ActivationFunction> {
-    /// The kernels' name of the function.
-    var kernel: fovea_activation {
-        switch self {
-        case .none: FOVEA_IDENTITY
-        case .relu: FOVEA_RELU
-        case .tanh: FOVEA_TANH
-        case .sigmoid: FOVEA_SIGMOID
-        }
     }
 }

@@ -59,9 +59,14 @@ extension Compiler {
             let (weight, bias) = try parameters(
                 of: node, batchNorm: chain.batchNorm,
                 weights: .plain(graph.shape(of: node.inputs[1]).dimensions))
-            let y = try lowerBatchInnermostConvolution(
-                convolution, node, weight: weight, bias: bias, activation: post.activation, name: name)
-            return define(result, as: y)
+            guard let function = post.activation, function.kernel == nil else {
+                let y = try lowerBatchInnermostConvolution(
+                    convolution, node, weight: weight, bias: bias, activation: post.activation, name: name)
+                return define(result, as: y)
+            }
+            let sum = try lowerBatchInnermostConvolution(
+                convolution, node, weight: weight, bias: bias, activation: nil, name: node.operation.name)
+            return define(result, as: try elementwise("\(function)", node, function.eltwise, of: sum))
         }
 
         let hasBias = node.inputs.count == 3 || chain.batchNorm != nil

@@ -1,4 +1,3 @@
-import CFoveaKernels
 import COneDNN
 import FoveaGraph
 import FoveaTensor
@@ -47,18 +46,26 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
+    /// Copies the part out in the layout of the whole, which the gradients of joined branches share, unless that has
+    /// blocks which the part would cut.
     mutating func lowerSlice(_ slice: Operation.Slice, _ node: Graph.Node) throws(PlanError) {
-        let x = try plainForm(of: node.inputs[0])
         let (from, to) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
-        try checkRank(from)
-        let y = makePlainForm(to)
-        let extents = to.dimensions.map(Int64.init)
-        let (xStrides, yStrides) = (from.strides.map(Int64.init), to.strides.map(Int64.init))
-        let offset = slice.start * from.strides[slice.axis]
-        emitKernel(node.operation.name, path: node.path, reading: [x], writing: [y]) { pointers in
-            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_copy(Int32(extents.count), extents, p[0] + offset, xStrides, p[1], yStrides) }
+        var offsets = [Int](repeating: 0, count: from.rank)
+        offsets[slice.axis] = slice.start
+        var x = try form(of: node.inputs[0])
+        var layouts: (part: MemoryDescriptor, alone: MemoryDescriptor)?
+        if x.layout.dimensions == from.dimensions { layouts = x.layout.part(to.dimensions, at: offsets) }
+        if layouts == nil {
+            x = try plainForm(of: node.inputs[0])
+            layouts = x.layout.part(to.dimensions, at: offsets)
         }
+        guard let layouts else { throw PlanError("\(from) has no part \(to) that oneDNN knows") }
+        let y = makeForm(layouts.alone)
+        emit(
+            node.operation.name, node,
+            try reorderDescriptor(from: layouts.part, to: layouts.alone, engine: engine),
+            reading: [(DNNL_ARG_FROM, Form(layout: layouts.part, buffer: x.buffer))],
+            writing: [(DNNL_ARG_TO, y)])
         define(node.outputs[0], as: y)
     }
 }

@@ -57,9 +57,38 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
 
     /// float32 elements in whatever order a primitive likes best.
     static func any(_ dimensions: [Int]) -> MemoryDescriptor {
+        tagged(dimensions, dnnl_format_tag_any)
+    }
+
+    /// How the part of extents `dimensions` that begins at `offsets` lies in the memory of the whole, and how it lies in
+    /// memory of its own in the same order; `nil` where the order has none or the part cuts a block.
+    func part(
+        _ dimensions: [Int], at offsets: [Int]
+    ) -> (part: MemoryDescriptor, alone: MemoryDescriptor)? {
+        var handle: dnnl_memory_desc_t?
+        guard let alone = sameOrder(dimensions),
+            dnnl_memory_desc_create_submemory(
+                &handle, self.handle, dimensions.map(Int64.init), offsets.map(Int64.init)) == dnnl_success
+        else { return nil }
+        return (MemoryDescriptor(owning: handle!), alone)
+    }
+
+    /// The layout of other extents with the axes in the same order and in blocks of the same size.
+    private func sameOrder(_ extents: [Int]) -> MemoryDescriptor? {
+        if isPlain { return .plain(extents) }
+        guard dimensions.count == 4 else { return nil }
+        if self == .channelsLast(dimensions) { return .channelsLast(extents) }
+        if isBatchInnermost { return .batchInnermost(extents) }
+        for tag in [dnnl_aBcd8b, dnnl_aBcd16b] where self == .tagged(dimensions, tag) {
+            return .tagged(extents, tag)
+        }
+        return nil
+    }
+
+    private static func tagged(_ dimensions: [Int], _ tag: dnnl_format_tag_t) -> MemoryDescriptor {
         var handle: dnnl_memory_desc_t?
         let status = dnnl_memory_desc_create_with_tag(
-            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dnnl_f32, dnnl_format_tag_any)
+            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dnnl_f32, tag)
         precondition(status == dnnl_success, "no memory descriptor of \(dimensions)")
         return MemoryDescriptor(owning: handle!)
     }

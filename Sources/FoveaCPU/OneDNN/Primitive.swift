@@ -37,7 +37,8 @@ final class PrimitiveDescriptor {
                 dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef)
             }
             if let activation = postOperations.activation {
-                dnnl_post_ops_append_eltwise(operations, activation.algorithm, 0, 0)
+                let function = activation.eltwise
+                dnnl_post_ops_append_eltwise(operations, function.algorithm, function.alpha, function.beta)
             }
             dnnl_primitive_attr_set_post_ops(attributes, operations)
         }
@@ -125,15 +126,5 @@ final class PrimitiveCall {
             dnnl_primitive_execute(primitive, engine.stream, Int32($0.count), $0.baseAddress)
         }
         try check(status, "execute a primitive")
-    }
-}
-
-extension ActivationFunction {
-    var algorithm: dnnl_alg_kind_t {
-        switch self {
-        case .relu: dnnl_eltwise_relu
-        case .tanh: dnnl_eltwise_tanh
-        case .sigmoid: dnnl_eltwise_logistic
-        }
     }
 }

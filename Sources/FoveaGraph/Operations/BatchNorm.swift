@@ -51,6 +51,10 @@ extension Operation {
         package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
             Cost(flops: 7 * inputs[0].shape.count)
         }
+
+        package func averagedAxes(of inputs: [TensorType]) -> String? {
+            inputs[0].shape.rank == 4 ? "N,H,W" : "N"
+        }
     }
 
     /// The gradient of batch normalization in training.
@@ -96,6 +100,10 @@ extension Operation {
 
         package func cost(inputs: [TensorType], outputs: [TensorType]) -> Cost {
             Cost(flops: 2 * inputs[0].shape.count)
+        }
+
+        package func averagedAxes(of inputs: [TensorType]) -> String? {
+            inputs[0].shape.rank == 4 ? "N,H,W" : "N"
         }
     }
 }

@@ -6,16 +6,19 @@ import FoveaTensor
 ///     network  = part { "-" part }
 ///     part     = layer | "[" network "]" [ "x" count ]        repeated count times, 0 leaving it out
 ///     layer    = "conv" filters kSIZE [sSIZE] [pSIZE | same] [dSIZE] [gGROUPS]
-///              | "maxpool" SIZE [sSIZE] [pSIZE | same] | "avgpool" …   stride the size unless given
-///              | "gap" | "bn" | "relu" | "tanh" | "sigmoid" | "dropout" rate | "flatten" | "fc" units
+///              | "maxpool" SIZE [sSIZE] [pSIZE | same] [ceil] | "avgpool" …   stride the size unless given
+///              | "gap" | "dropout" rate | "flatten" | "fc" units
+///              | "bn" | "ln" | "in" | "gn8" (8 groups) | "lrn" (AlexNet's)
+///              | "relu" | "leaky" [slope] | "prelu" | "elu" | "gelu" | "gelutanh" | "swish" | "hardswish"
+///              | "softplus" | "tanh" | "sigmoid" | "hardsigmoid"
 ///              | "softmax"                                    at the end only; implied by classification
 ///
 /// `SIZE` is a number, or height x width as in `k1x7`. Convolutions move by 1 and are not padded unless told otherwise.
 /// `{name}` anywhere in a word stands for a number or word that is given apart. Images are flattened before the first
 /// `fc`.
 ///
-/// Layers are named by kind and number: `conv1`, `bn1`, `relu1`, `conv2`, …, `fc1`. A convolution right before a `bn` has no
-/// bias. Weights that lead into a ReLU are drawn as `.he(.normal)`, all others as `.glorot(.uniform)`.
+/// Layers are named by kind and number: `conv1`, `bn1`, `relu1`, `conv2`, …, `fc1`. A convolution right before a `bn` or an
+/// `in` has no bias. Weights that lead into a ReLU or a function like it are drawn as `.he(.normal)`, all others as `.glorot(.uniform)`.
 public struct Notation: Layer, Hashable {
     let parts: [NotationPart]
 
@@ -77,7 +80,11 @@ extension Network {
             throw GraphError("softmax at the end of a regression; leave it out")
         case (.classification, .activation(let function)):
             throw GraphError(
-                "\(function) after the last layer of a classification, whose loss takes logits; leave it out")
+                "\(function.word) after the last layer of a classification, whose loss takes logits; leave it out"
+            )
+        case (.classification, .parametricReLU):
+            throw GraphError(
+                "prelu after the last layer of a classification, whose loss takes logits; leave it out")
         default:
             self.init(
                 inputShape: inputShape, task: task, loss: loss, regularizer: regularizer, layers: notation)

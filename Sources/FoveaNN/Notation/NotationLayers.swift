@@ -40,10 +40,11 @@ extension Notation {
     ) -> (kind: String, layer: any Layer)? {
         switch part {
         case .convolution(let filters, let window, let groups):
+            // Both take the mean of each channel away, and a bias with it.
+            let usesBias = next != .batchNorm && next != .instanceNorm
             let layer = Conv2D(
                 filters: filters, kernelSize: window.kernel, stride: window.stride, padding: window.padding,
-                dilation: window.dilation, groups: groups, usesBias: next != .batchNorm,
-                initializer: initializer)
+                dilation: window.dilation, groups: groups, usesBias: usesBias, initializer: initializer)
             return ("conv", layer)
         case .maxPool(let window):
             let layer = MaxPool2D(
@@ -55,25 +56,40 @@ extension Notation {
             return ("pool", layer)
         case .globalAveragePool: return ("gap", GlobalAveragePool2D())
         case .batchNorm: return ("bn", BatchNorm())
-        case .activation(.relu): return ("relu", ReLU())
-        case .activation(.tanh): return ("tanh", Tanh())
-        case .activation(.sigmoid): return ("sigmoid", Sigmoid())
-        case .dropout(let rate): return ("dropout", Dropout(Float(rate) / Float(NotationPart.rateUnit)))
+        case .layerNorm: return ("ln", LayerNorm())
+        case .instanceNorm: return ("in", InstanceNorm())
+        case .groupNorm(let groups): return ("gn", GroupNorm(groups: groups))
+        case .localResponseNorm: return ("lrn", LocalResponseNorm.alexNet)
+        case .activation(let function): return (function.word, Activation(function))
+        case .parametricReLU: return ("prelu", PReLU())
+        case .dropout(let rate): return ("dropout", Dropout(Float(rate) / Float(NotationPart.decimalUnit)))
         case .dense(let units): return ("fc", Dense(units: units, initializer: initializer))
         case .flatten: return ("flatten", Flatten())
         case .softmax, .group: return nil
         }
     }
 
-    /// Whether the first activation after `position` and before the next weight is a ReLU.
+    /// Whether the first activation after `position` and before the next weight is a ReLU or like one: near 0 for
+    /// negative numbers, near the identity for positive ones.
     private static func leadsIntoReLU(_ parts: [NotationPart], after position: Int) -> Bool {
         for part in parts[(position + 1)...] {
             switch part {
-            case .activation(let function): return function == .relu
+            case .activation(let function): return function.isRectifier
+            case .parametricReLU: return true
             case .convolution, .dense: return false
             default: continue
             }
         }
         return false
+    }
+}
+
+extension ActivationFunction {
+    /// Whether the function is a ReLU or like one, for which `.he` keeps the variance of the activations.
+    fileprivate var isRectifier: Bool {
+        switch self {
+        case .relu, .leakyReLU, .elu, .gelu, .geluTanh, .swish, .hardSwish: true
+        case .tanh, .sigmoid, .hardSigmoid, .softplus: false
+        }
     }
 }

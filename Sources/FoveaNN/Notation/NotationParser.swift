@@ -106,9 +106,13 @@ struct NotationParser {
             return .dense(units: units)
         case "dropout":
             var reader = ArgumentReader(parser: self, layer: name, arguments: arguments)
-            return .dropout(rate: try reader.rate())
+            return .dropout(rate: try reader.decimal("the rate of dropout", example: "dropout 0.5"))
+        case "leaky" where !arguments.isEmpty:
+            var reader = ArgumentReader(parser: self, layer: name, arguments: arguments)
+            let units = try reader.decimal("the slope of a leaky ReLU", example: "leaky 0.1")
+            return .activation(.leakyReLU(slope: Float(units) / Float(NotationPart.decimalUnit)))
         default:
-            guard let part = Self.plainParts[word] else { throw unknownLayer(word, at: name) }
+            guard let part = try plainPart(word, at: name) else { throw unknownLayer(word, at: name) }
             if let argument = arguments.first {
                 throw error(
                     "'\(word)' takes no '\(argument.text)'; is a '-' missing before it?", at: argument.token)
@@ -117,16 +121,26 @@ struct NotationParser {
         }
     }
 
-    private static let plainParts: [String: NotationPart] = [
-        "bn": .batchNorm, "relu": .activation(.relu), "tanh": .activation(.tanh),
-        "sigmoid": .activation(.sigmoid),
-        "gap": .globalAveragePool, "flatten": .flatten, "softmax": .softmax,
-    ]
+    /// The layer that is a word without arguments, or `gn` with the number of groups.
+    private func plainPart(_ word: String, at token: NotationToken) throws(NotationError) -> NotationPart? {
+        if let part = Self.plainParts[word] { return part }
+        guard word.hasPrefix("gn"), word.dropFirst(2).allSatisfy(\.isNumber) else { return nil }
+        let groups = try integer(
+            String(word.dropFirst(2)), 1...Self.maximumUnits, "the number of groups, as in 'gn8',", at: token)
+        return .groupNorm(groups: groups)
+    }
+
+    private static let plainParts: [String: NotationPart] = {
+        var parts: [String: NotationPart] = [
+            "bn": .batchNorm, "ln": .layerNorm, "in": .instanceNorm, "lrn": .localResponseNorm,
+            "prelu": .parametricReLU, "gap": .globalAveragePool, "flatten": .flatten, "softmax": .softmax,
+        ]
+        for function in ActivationFunction.examples { parts[function.word] = .activation(function) }
+        return parts
+    }()
 
     /// Words that the notation has, for layers that Fovea has not.
-    private static let laterParts: Set<String> = [
-        "ln", "in", "gn", "lrn", "leaky", "prelu", "elu", "gelu", "softplus", "se", "sepconv",
-    ]
+    private static let laterParts: Set<String> = ["se", "sepconv"]
 
     private func unknownLayer(_ word: String, at token: NotationToken) -> NotationError {
         if Self.laterParts.contains(String(word.prefix { !$0.isNumber })) {
@@ -144,7 +158,8 @@ struct NotationParser {
             "there is no layer '\(shown)'; there are \(Self.words.joined(separator: ", "))", at: token)
     }
 
-    private static let words = (["conv", "maxpool", "avgpool", "fc", "dropout"] + plainParts.keys).sorted()
+    private static let words = (["conv", "maxpool", "avgpool", "fc", "dropout", "gn8"] + plainParts.keys)
+        .sorted()
 
     private func misplacedSoftmax(in parts: [NotationPart]) -> NotationError? {
         guard let index = tokens.firstIndex(where: { $0.kind == .word("softmax") }) else { return nil }
@@ -225,21 +240,21 @@ private struct ArgumentReader {
         return try parser.size(argument.text, 1...NotationParser.maximumExtent, what, at: argument.token)
     }
 
-    /// The rate of dropout in its unit: a decimal below 1 with at most five digits after the point.
-    mutating func rate() throws(NotationError) -> Int {
-        let argument = try next("the rate", example: "dropout 0.5")
+    /// The only argument, in the unit of decimals: below 1 with at most five digits after the point.
+    mutating func decimal(_ what: String, example: String) throws(NotationError) -> Int {
+        let argument = try next(what, example: example)
         let digits = argument.text.split(separator: ".", omittingEmptySubsequences: false)
         guard digits.count <= 2, digits[0] == "0" || (digits[0].isEmpty && digits.count == 2),
             case let fraction = digits.count == 2 ? digits[1] : "0", (1...5).contains(fraction.utf8.count),
             fraction.utf8.allSatisfy({ (48...57).contains($0) }),
-            let rate = Int(fraction + String(repeating: "0", count: 5 - fraction.utf8.count))
+            let units = Int(fraction + String(repeating: "0", count: 5 - fraction.utf8.count))
         else {
             throw parser.failure(
-                "the rate of dropout is in 0 ..< 1 with at most five digits after the point, not '\(argument.text.prefix(20))'",
+                "\(what) is in 0 ..< 1 with at most five digits after the point, not '\(argument.text.prefix(20))'",
                 at: argument.token)
         }
         try finish()
-        return rate
+        return units
     }
 
     /// The window that the rest of the arguments describes.
@@ -316,19 +331,22 @@ private struct ArgumentReader {
 }
 
 extension String {
-    /// The least number of letters to insert, delete or replace that makes `self` into `other` (Levenshtein).
+    /// The least number of letters to insert, delete or replace and of neighbours to swap that makes `self` into `other`,
+    /// no letter being changed twice (Damerau 1964).
     fileprivate func editDistance(to other: String) -> Int {
-        let target = Array(other)
-        var row = Array(0...target.count)
-        for (i, character) in enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, wanted) in target.enumerated() {
-                let replaced = diagonal + (character == wanted ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = Swift.min(replaced, row[j] + 1, row[j + 1] + 1)
+        let (source, target) = (Array(self), Array(other))
+        var rows = [Array(0...target.count)]
+        for i in source.indices {
+            var row = [i + 1]
+            for j in target.indices {
+                let replaced = rows[i][j] + (source[i] == target[j] ? 0 : 1)
+                row.append(Swift.min(replaced, rows[i][j + 1] + 1, row[j] + 1))
+                if i > 0, j > 0, source[i] == target[j - 1], source[i - 1] == target[j] {
+                    row[j + 1] = Swift.min(row[j + 1], rows[i - 1][j - 1] + 1)
+                }
             }
+            rows.append(row)
         }
-        return row[target.count]
+        return rows[source.count][target.count]
     }
 }

@@ -7,8 +7,13 @@ indirect enum NotationPart: Hashable, Sendable {
     case averagePool(NotationWindow)
     case globalAveragePool
     case batchNorm
+    case layerNorm
+    case instanceNorm
+    case groupNorm(groups: Int)
+    case localResponseNorm
     case activation(ActivationFunction)
-    /// The rate in hundred-thousandths, so that text and value are equally exact.
+    case parametricReLU
+    /// The rate in units of `decimalUnit`, so that text and value are equally exact.
     case dropout(rate: Int)
     case dense(units: Int)
     case flatten
@@ -16,8 +21,8 @@ indirect enum NotationPart: Hashable, Sendable {
     case softmax
     case group([NotationPart], count: Int)
 
-    /// The unit of the rate of dropout.
-    static let rateUnit = 100_000
+    /// What decimals are whole multiples of is one divided by this.
+    static let decimalUnit = 100_000
 
     /// The number of layers with all repetitions, at most `limit + 1`.
     func layerCount(limit: Int) -> Int {
@@ -62,8 +67,16 @@ extension NotationPart {
         case .averagePool(let window): return "avgpool " + window.poolText
         case .globalAveragePool: return "gap"
         case .batchNorm: return "bn"
+        case .layerNorm: return "ln"
+        case .instanceNorm: return "in"
+        case .groupNorm(let groups): return "gn\(groups)"
+        case .localResponseNorm: return "lrn"
+        case .activation(.leakyReLU(let slope)):
+            let units = Int((slope * Float(Self.decimalUnit)).rounded())
+            return slope == Self.usualSlope ? "leaky" : "leaky " + Self.text(ofDecimal: units)
         case .activation(let function): return function.word
-        case .dropout(let rate): return "dropout " + Self.text(ofRate: rate)
+        case .parametricReLU: return "prelu"
+        case .dropout(let rate): return "dropout " + Self.text(ofDecimal: rate)
         case .dense(let units): return "fc \(units)"
         case .flatten: return "flatten"
         case .softmax: return "softmax"
@@ -71,9 +84,12 @@ extension NotationPart {
         }
     }
 
-    private static func text(ofRate rate: Int) -> String {
-        if rate == 0 { return "0" }
-        var digits = String(String(rateUnit + rate).dropFirst())
+    /// The slope of a leaky ReLU that is not written down.
+    static let usualSlope: Float = 0.01
+
+    private static func text(ofDecimal units: Int) -> String {
+        if units == 0 { return "0" }
+        var digits = String(String(decimalUnit + units).dropFirst())
         while digits.last == "0" { digits.removeLast() }
         return "0." + digits
     }
@@ -97,11 +113,20 @@ extension Padding {
 }
 
 extension ActivationFunction {
-    fileprivate var word: String {
+    /// The word for the function in a notation, without its parameter.
+    var word: String {
         switch self {
         case .relu: "relu"
         case .tanh: "tanh"
         case .sigmoid: "sigmoid"
+        case .leakyReLU: "leaky"
+        case .elu: "elu"
+        case .gelu: "gelu"
+        case .geluTanh: "gelutanh"
+        case .swish: "swish"
+        case .hardSigmoid: "hardsigmoid"
+        case .hardSwish: "hardswish"
+        case .softplus: "softplus"
         }
     }
 }
