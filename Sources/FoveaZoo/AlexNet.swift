@@ -126,8 +126,12 @@ extension AlexNet {
                     "Prediction looks at the middle of the image; the paper averages over ten crops.",
                 ]),
             layers: { asPublished(classes: $0) }),
-        tiny("alexnet_tiny", input: 63, parameters: 227_150, macs: 676_220) { oneColumn(classes: $0, divisor: 16) },
-        tiny("alexnet_lrn_tiny", input: 67, parameters: 83_954, macs: 691_026) { asPublished(classes: $0, divisor: 16) },
+        tiny("alexnet_tiny", input: 63, parameters: 227_150, macs: 676_220) {
+            oneColumn(classes: $0, divisor: 16)
+        },
+        tiny("alexnet_lrn_tiny", input: 67, parameters: 83_954, macs: 691_026) {
+            asPublished(classes: $0, divisor: 16)
+        },
     ]
 
     private static func tiny(

@@ -61,9 +61,11 @@ extension VGG {
                     macs: macs),
             ]
         } + [
-            tiny("vgg_tiny", VGG(depths: [1, 1, 1, 1, 1], divisor: 16), parameters: 485_490, macs: 1_944_064),
             tiny(
-                "vgg_bn_tiny", VGG(depths: [1, 1, 1, 1, 1], isNormalized: true, divisor: 16), parameters: 485_674,
+                "vgg_tiny", VGG(depths: [1, 1, 1, 1, 1], divisor: 16), parameters: 485_490, macs: 1_944_064),
+            tiny(
+                "vgg_bn_tiny", VGG(depths: [1, 1, 1, 1, 1], isNormalized: true, divisor: 16),
+                parameters: 485_674,
                 macs: 1_944_064),
         ]
 

@@ -45,16 +45,16 @@ package enum Formula {
     ///
     /// The fan-in of each filter of a convolution or dense layer is cut into segments, at most about 24. One place of each,
     /// which a hash decides, has a number of variance 2 / segments; all others are 0. Scales of normalization lie in
-    /// 0.375 ... 0.625, biases in 0.875 ... 1.25 (three quarters of them) or -1.25 ... -1.125, running variances in
-    /// 0.25 ... 0.5, running means in -0.1 ... 0.1. Why: `Utilities/Reference/README.md`, "What gradients can agree to".
+    /// 0.34 ... 0.41, biases in 0.90 ... 1.13 (seven of eight) or -1.13 ... -1.09, running variances in 0.18 ... 0.32,
+    /// running means in -0.1 ... 0.1. Why: `Utilities/Reference/README.md`, "What gradients can agree to".
     package static func parameter(_ key: String, shape: Shape) -> Tensor {
         let name = key.split(separator: ".").last ?? ""
         if name == "weight", shape.rank >= 2 { return weight(key, shape: shape) }
         let numbers = values(key, count: shape.count).map { v in
             switch name {
-            case "weight": 0.5 + v * 0.125
-            case "bias": (v > -0.5 ? 1 : -1) + v * 0.25
-            case "running_var": 0.375 + v * 0.125
+            case "weight": 0.375 + v * 0.03125
+            case "bias": (v > -0.75 ? 1 : -1) + v * 0.125
+            case "running_var": 0.25 + v * 0.0625
             default: v * 0.1
             }
         }

@@ -52,8 +52,8 @@ def parameter(key, shape):
 
     The fan-in of each filter of a convolution or dense layer is cut into segments, at most about 24. One place of each,
     which a hash decides, has a number of variance 2 / segments; all others are 0. Scales of normalization lie in
-    0.375 ... 0.625, biases in 0.875 ... 1.25 (three quarters of them) or -1.25 ... -1.125, running variances in
-    0.25 ... 0.5, running means in -0.1 ... 0.1.
+    0.34 ... 0.41, biases in 0.90 ... 1.13 (seven of eight) or -1.13 ... -1.09, running variances in 0.18 ... 0.32,
+    running means in -0.1 ... 0.1.
 
     Why: README.md, "What gradients can agree to".
     """
@@ -62,11 +62,11 @@ def parameter(key, shape):
         return _weight(key, shape)
     v = values(key, int(np.prod(shape))).reshape(shape)
     if name == "weight":
-        return np.float32(0.5) + v * np.float32(0.125)
+        return np.float32(0.375) + v * np.float32(0.03125)
     if name == "bias":
-        return np.where(v > -0.5, np.float32(1), np.float32(-1)) + v * np.float32(0.25)
+        return np.where(v > -0.75, np.float32(1), np.float32(-1)) + v * np.float32(0.125)
     if name == "running_var":
-        return np.float32(0.375) + v * np.float32(0.125)
+        return np.float32(0.25) + v * np.float32(0.0625)
     return v * np.float32(0.1)
 
 

@@ -18,8 +18,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import formula
-from timm.models.xception import SeparableConv2d
 from reference_torch import data_key, fill, input_of, network, timm, torchvision, training_loss
+from timm.models.xception import SeparableConv2d
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[2] / "Tests/FoveaFixtures/Fixtures"
 
