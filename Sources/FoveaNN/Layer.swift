@@ -33,13 +33,34 @@ public struct BuildContext: Sendable {
     public let regularizer: Regularizer?
     /// The penalties declared so far, scalars; only in training.
     public private(set) var penalties: [Graph.Value] = []
+    /// Whether the layers of auxiliary heads are added in prediction too, to learn what variables they have.
+    let declaresHeads: Bool
+    /// The auxiliary heads added so far.
+    private(set) var heads: [Head] = []
+
+    /// What an auxiliary head gives.
+    struct Head {
+        let path: String
+        let result: Graph.Value
+        let weight: Float
+    }
 
     /// An empty graph to be made for `mode`.
     public init(mode: Mode, regularizer: Regularizer? = nil, usesDropout: Bool = true) {
+        self.init(mode: mode, regularizer: regularizer, usesDropout: usesDropout, declaresHeads: false)
+    }
+
+    init(mode: Mode, regularizer: Regularizer?, usesDropout: Bool, declaresHeads: Bool) {
         graph = Graph()
         self.mode = mode
         self.regularizer = regularizer
         self.usesDropout = usesDropout
+        self.declaresHeads = declaresHeads
+    }
+
+    /// Notes that an auxiliary head at the present path gives `result`.
+    mutating func addHead(_ result: Graph.Value, weight: Float) {
+        heads.append(Head(path: graph.path, result: result, weight: weight))
     }
 
     /// The shape of `value`.

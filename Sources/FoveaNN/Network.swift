@@ -69,11 +69,24 @@ public struct Network: Sendable {
         return context.graph
     }
 
+    /// All parameters and statistics of the network, in the order of the graph for training.
+    ///
+    /// Those that a graph for prediction has, and those of auxiliary heads, which it has not.
+    ///
+    /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task.
+    public func variables() throws(GraphError) -> [Graph.Variable] {
+        var context = BuildContext(
+            mode: .prediction, regularizer: nil, usesDropout: false, declaresHeads: true)
+        _ = try applyLayers(batchSize: 1, in: &context)
+        return context.graph.variables
+    }
+
     /// The forward part of a training step on batches of `batchSize` samples; gradients and updates are to be added.
     ///
     /// Inputs: `input`; `labels` int32 `[N]` for classification or `target [N, outputs]` for regression; with dropout also
-    /// `seed` and `step`. Outputs: `loss` (the mean over the batch, without penalties), `logits` or `prediction`, and
-    /// `penalty` where there is one.
+    /// `seed` and `step`. Outputs: `loss`, `logits` or `prediction`, and where there are any `auxiliary` and `penalty`.
+    /// `loss` is the mean over the batch of what the network itself gives, without auxiliary heads and penalties, so that it
+    /// compares with the loss in validation; `auxiliary` is the sum over the heads of weight times loss.
     ///
     /// - Parameter usesDropout: off to make the gradient a function of input and weights alone.
     /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task, or the loss not the task.
@@ -83,26 +96,58 @@ public struct Network: Sendable {
         var context = BuildContext(mode: .training, regularizer: regularizer, usesDropout: usesDropout)
         let result = try applyLayers(batchSize: batchSize, in: &context)
         context.graph.pushScope("loss")
-        let loss: Graph.Value
-        switch (task, self.loss) {
-        case (.classification, .softmaxCrossEntropy):
-            let labels = try context.graph.input("labels", TensorType([batchSize], .int32))
-            loss = try context.graph.softmaxCrossEntropy(result, labels: labels)
-        case (.regression, .meanSquaredError):
-            let target = try context.graph.input("target", context.graph.type(of: result))
-            loss = try context.graph.meanSquaredError(result, target: target)
-        default:
-            throw GraphError("the loss \(self.loss) does not fit the task \(task); use \(task.defaultLoss)")
-        }
-        var penalty = context.penalties.first
-        for next in context.penalties.dropFirst() { penalty = try context.graph.add(penalty ?? next, next) }
-        let objective = if let penalty { try context.graph.add(loss, penalty) } else { loss }
+        let answers = try answers(batchSize: batchSize, in: &context.graph)
+        let loss = try loss(of: result, answers: answers, in: &context.graph)
+        context.graph.popScope()
+        let auxiliary = try auxiliaryLoss(batchSize: batchSize, answers: answers, in: &context)
+        context.graph.pushScope("loss")
+        let penalty = try context.graph.sum(context.penalties)
+        let trainedLoss = if let auxiliary { try context.graph.add(loss, auxiliary) } else { loss }
+        let objective = if let penalty { try context.graph.add(trainedLoss, penalty) } else { trainedLoss }
         context.graph.popScope()
 
         try context.graph.output("loss", loss)
         try context.graph.output(task.outputName, result)
+        if let auxiliary { try context.graph.output("auxiliary", auxiliary) }
         if let penalty { try context.graph.output("penalty", penalty) }
-        return TrainingForward(graph: context.graph, objective: objective, loss: loss, penalty: penalty)
+        return TrainingForward(
+            graph: context.graph, objective: objective, loss: loss, auxiliary: auxiliary,
+            trainedLoss: trainedLoss, penalty: penalty)
+    }
+
+    /// The input of the graph that holds what the layers should have given.
+    private func answers(batchSize: Int, in graph: inout Graph) throws(GraphError) -> Graph.Value {
+        switch task {
+        case .classification: try graph.input("labels", TensorType([batchSize], .int32))
+        case .regression(let outputs): try graph.input("target", TensorType([batchSize, outputs]))
+        }
+    }
+
+    /// The loss of `result`.
+    private func loss(
+        of result: Graph.Value, answers: Graph.Value, in graph: inout Graph
+    ) throws(GraphError) -> Graph.Value {
+        switch (task, loss) {
+        case (.classification, .softmaxCrossEntropy): try graph.softmaxCrossEntropy(result, labels: answers)
+        case (.regression, .meanSquaredError): try graph.meanSquaredError(result, target: answers)
+        default:
+            throw GraphError("the loss \(loss) does not fit the task \(task); use \(task.defaultLoss)")
+        }
+    }
+
+    /// The sum over the auxiliary heads of weight times loss; `nil` where there are none.
+    private func auxiliaryLoss(
+        batchSize: Int, answers: Graph.Value, in context: inout BuildContext
+    ) throws(GraphError) -> Graph.Value? {
+        var losses: [Graph.Value] = []
+        for head in context.heads {
+            context.graph.pushScope(head.path.isEmpty ? "loss" : head.path + ".loss")
+            defer { context.graph.popScope() }
+            let result = try fitting(head.result, batchSize: batchSize, in: &context)
+            let loss = try loss(of: result, answers: answers, in: &context.graph)
+            losses.append(try context.graph.scale(loss, by: head.weight))
+        }
+        return try context.graph.sum(losses)
     }
 
     /// The layers applied to the input `input`, with a result that fits the task.
@@ -116,12 +161,20 @@ public struct Network: Sendable {
             throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(inputShape)")
         }
         let input = try context.graph.input("input", TensorType(Shape([batchSize] + inputShape.dimensions)))
-        var result = try context.apply(layers, to: input)
+        return try fitting(try context.apply(layers, to: input), batchSize: batchSize, in: &context)
+    }
+
+    /// `result` as the task wants it.
+    private func fitting(
+        _ result: Graph.Value, batchSize: Int, in context: inout BuildContext
+    ) throws(GraphError) -> Graph.Value {
+        var result = result
         let shape = context.shape(of: result)
         // A fully convolutional network ends in maps of one pixel.
         if shape.rank == 4, shape[2] == 1, shape[3] == 1 { result = try context.graph.flatten(result) }
         guard context.shape(of: result) == [batchSize, task.width] else {
             throw GraphError(
+                path: context.graph.path,
                 "\(task) needs the layers to give [N, \(task.width)], not \(shape); end them in Dense(units: \(task.width))"
             )
         }
@@ -133,10 +186,14 @@ public struct Network: Sendable {
 public struct TrainingForward: Sendable {
     /// The graph, ready to take gradients and updates.
     public var graph: Graph
-    /// What is to be made small: the loss plus the penalty.
+    /// What is to be made small: the loss plus those of auxiliary heads plus the penalty.
     public var objective: Graph.Value
-    /// The loss alone.
+    /// The loss of what the network itself gives.
     public var loss: Graph.Value
+    /// The sum over the auxiliary heads of weight times loss, where there are any.
+    public var auxiliary: Graph.Value?
+    /// The loss plus those of auxiliary heads: the objective without the penalty.
+    public var trainedLoss: Graph.Value
     /// The sum of the penalties, where there are any.
     public var penalty: Graph.Value?
 }
@@ -174,5 +231,14 @@ extension Network.Task: CustomStringConvertible {
         case .classification(let classes): "classification into \(classes) classes"
         case .regression(let outputs): "regression of \(outputs) outputs"
         }
+    }
+}
+
+extension Graph {
+    /// The sum of `scalars`; `nil` where there are none.
+    fileprivate mutating func sum(_ scalars: [Value]) throws(GraphError) -> Value? {
+        guard var sum = scalars.first else { return nil }
+        for next in scalars.dropFirst() { sum = try add(sum, next) }
+        return sum
     }
 }

@@ -12,9 +12,9 @@ public struct ModelCard: Sendable {
     public let classes: Int
     /// What images go through before the network; `nil` where the data decide.
     public let preprocessing: ImagePreprocessing?
-    /// The number of trainable parameters with the default input and classes.
+    /// The number of trainable parameters with the default input and classes, those of auxiliary heads included.
     public let parameters: Int
-    /// The multiply-adds of convolutions and dense layers for one sample with the default input and classes.
+    /// The multiply-adds of convolutions and dense layers for one sample in prediction, with the default input and classes.
     public let macs: Int
     /// How it differs from its source, each in a sentence.
     public let deviations: [String]
@@ -34,4 +34,8 @@ public struct ImagePreprocessing: Hashable, Sendable {
     /// The usual treatment of ImageNet: the shorter side to 256, the middle 224, mean and deviation of its training set.
     public static let imageNet = ImagePreprocessing(
         resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+
+    /// The treatment of the later Inception networks: the shorter side to 333, the middle 299, values in `[-1, 1]`.
+    public static let inception = ImagePreprocessing(
+        resize: 333, crop: 299, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5])
 }

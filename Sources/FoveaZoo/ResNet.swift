@@ -4,8 +4,11 @@ import FoveaNN
 /// Residual networks with torchvision's keys: He 2015, "Deep residual learning for image recognition", table 1.
 ///
 /// A stem, four stages of residual blocks, global average pooling and a dense layer. Keys: `conv1`, `bn1`,
-/// `layer1.0.conv1` …, `layer1.0.downsample.0` and `.1`, `fc`. Initial weights as in torchvision: He normal by the fan out
-/// for convolutions, PyTorch's default for `fc`.
+/// `layer1.0.conv1` …, `layer1.0.downsample.0` and `.1`, `fc`, and with gates `layer1.0.se.fc1` and `.fc2`. Initial weights
+/// as in torchvision: He normal by the fan out for convolutions, PyTorch's default for `fc`.
+///
+/// With groups the network is a ResNeXt (Xie 2017, "Aggregated residual transformations for deep neural networks"), with
+/// gates an SE-ResNet (Hu 2018, "Squeeze-and-excitation networks").
 public struct ResNet: Layer {
     /// The residual function of a block.
     public enum Block: Hashable, Sendable {
@@ -15,6 +18,14 @@ public struct ResNet: Layer {
         case bottleneck
 
         var expansion: Int { self == .basic ? 1 : 4 }
+    }
+
+    /// The convolution of a bottleneck that has the stride.
+    public enum StridePlace: Hashable, Sendable {
+        /// The first one, 1x1, as published.
+        case first
+        /// The middle one, 3x3, as in torchvision ("v1.5").
+        case middle
     }
 
     /// What comes before the blocks.
@@ -31,6 +42,14 @@ public struct ResNet: Layer {
     public var depths: [Int]
     /// The filters of the 3x3 convolutions in each stage; the stem has those of the first.
     public var widths: [Int]
+    /// The groups of the 3x3 convolutions of bottlenecks.
+    public var groups: Int
+    /// The filters of each group in a stage of width 64, and in proportion elsewhere.
+    public var groupWidth: Int
+    /// The convolution of a bottleneck that has the stride.
+    public var stridePlace: StridePlace
+    /// The reduction of a squeeze-and-excitation gate on each residual function; `nil` without gates.
+    public var reduction: Int?
     /// What comes before the blocks.
     public var stem: Stem
     /// The number of classes.
@@ -42,13 +61,17 @@ public struct ResNet: Layer {
 
     /// A residual network with `depths` blocks in its stages.
     public init(
-        block: Block, depths: [Int], widths: [Int] = [64, 128, 256, 512], stem: Stem = .large,
-        classes: Int = 1000,
-        zeroInitializesResidual: Bool = false
+        block: Block, depths: [Int], widths: [Int] = [64, 128, 256, 512], groups: Int = 1,
+        groupWidth: Int = 64, stridePlace: StridePlace = .middle, reduction: Int? = nil, stem: Stem = .large,
+        classes: Int = 1000, zeroInitializesResidual: Bool = false
     ) {
         self.block = block
         self.depths = depths
         self.widths = widths
+        self.groups = groups
+        self.groupWidth = groupWidth
+        self.stridePlace = stridePlace
+        self.reduction = reduction
         self.stem = stem
         self.classes = classes
         self.zeroInitializesResidual = zeroInitializesResidual
@@ -64,6 +87,13 @@ public struct ResNet: Layer {
                 path: context.graph.path,
                 "a residual network needs a positive depth and width for each stage, not \(depths) and \(widths)"
             )
+        }
+        guard (1...65_536).contains(groups), (1...65_536).contains(groupWidth),
+            block == .bottleneck || (groups == 1 && groupWidth == 64)
+        else {
+            throw GraphError(
+                path: context.graph.path,
+                "groups (\(groups)) and their width (\(groupWidth)) are positive, and for bottlenecks only")
         }
         return try layers.apply(to: input, in: &context)
     }
@@ -101,25 +131,14 @@ public struct ResNet: Layer {
 
     private func residualBlock(width: Int, stride: Int, channels: Int) -> any Layer {
         let outputs = width * block.expansion
-        let last = BatchNorm(initializer: zeroInitializesResidual ? .zeros : .ones)
+        let function = residualFunction(width: width, stride: stride)
         return Sequential {
             Residual(shortcutName: "downsample") {
-                switch block {
-                case .basic:
-                    convolution(width, kernel: 3, stride: stride).named("conv1")
-                    BatchNorm().named("bn1")
-                    ReLU().named("relu1")
-                    convolution(width, kernel: 3).named("conv2")
-                    last.named("bn2")
-                case .bottleneck:
-                    convolution(width, kernel: 1).named("conv1")
-                    BatchNorm().named("bn1")
-                    ReLU().named("relu1")
-                    convolution(width, kernel: 3, stride: stride).named("conv2")
-                    BatchNorm().named("bn2")
-                    ReLU().named("relu2")
-                    convolution(outputs, kernel: 1).named("conv3")
-                    last.named("bn3")
+                if let reduction {
+                    SqueezeExcitation(reduction: reduction, initializer: .he(.normal, fan: .out)) { function }
+                        .named("")
+                } else {
+                    function
                 }
             } shortcut: {
                 if stride != 1 || channels != outputs {
@@ -131,53 +150,34 @@ public struct ResNet: Layer {
         }
     }
 
+    @LayerBuilder private func residualFunction(width: Int, stride: Int) -> [any Layer] {
+        let last = BatchNorm(initializer: zeroInitializesResidual ? .zeros : .ones)
+        switch block {
+        case .basic:
+            convolution(width, kernel: 3, stride: stride).named("conv1")
+            BatchNorm().named("bn1")
+            ReLU().named("relu1")
+            convolution(width, kernel: 3).named("conv2")
+            last.named("bn2")
+        case .bottleneck:
+            let inner = width * groupWidth / 64 * groups
+            convolution(inner, kernel: 1, stride: stridePlace == .first ? stride : 1).named("conv1")
+            BatchNorm().named("bn1")
+            ReLU().named("relu1")
+            convolution(inner, kernel: 3, stride: stridePlace == .middle ? stride : 1, groups: groups)
+                .named("conv2")
+            BatchNorm().named("bn2")
+            ReLU().named("relu2")
+            convolution(width * block.expansion, kernel: 1).named("conv3")
+            last.named("bn3")
+        }
+    }
+
     /// A convolution that keeps the extent up to the stride, without bias: a normalization follows.
-    private func convolution(_ filters: Int, kernel: Int, stride: Int = 1) -> Conv2D {
+    private func convolution(_ filters: Int, kernel: Int, stride: Int = 1, groups: Int = 1) -> Conv2D {
         let padding = Edges(vertical: kernel / 2, horizontal: kernel / 2)
         return Conv2D(
             filters: filters, kernelSize: Size2D(kernel), stride: Size2D(stride), padding: .explicit(padding),
-            usesBias: false, initializer: .he(.normal, fan: .out))
-    }
-}
-
-extension ResNet {
-    static let entries: [Zoo.Entry] = [
-        entry("resnet18", .basic, [2, 2, 2, 2], parameters: 11_689_512, macs: 1_814_073_344),
-        entry("resnet34", .basic, [3, 4, 6, 3], parameters: 21_797_672, macs: 3_663_761_408),
-        entry("resnet50", .bottleneck, [3, 4, 6, 3], parameters: 25_557_032, macs: 4_089_184_256),
-        entry("resnet101", .bottleneck, [3, 4, 23, 3], parameters: 44_549_160, macs: 7_801_405_440),
-        entry("resnet152", .bottleneck, [3, 8, 36, 3], parameters: 60_192_808, macs: 11_513_626_624),
-        tiny("resnet_tiny", .basic, parameters: 78_002, macs: 4_153_984),
-        tiny("resnet_tiny_bottleneck", .bottleneck, parameters: 130_002, macs: 7_105_024),
-    ]
-
-    private static func entry(
-        _ name: String, _ block: Block, _ depths: [Int], parameters: Int, macs: Int
-    ) -> Zoo.Entry {
-        Zoo.Entry(
-            card: ModelCard(
-                name: name, source: "He et al. 2015, table 1", input: [3, 224, 224], classes: 1000,
-                preprocessing: .imageNet, parameters: parameters, macs: macs,
-                deviations: block == .basic
-                    ? [
-                        "Shortcuts that change the shape are 1x1 convolutions with batch normalization (option B)."
-                    ]
-                    : [
-                        "The stride is in the 3x3 convolution rather than in the first 1x1 (\"v1.5\", as torchvision)."
-                    ]),
-            layers: { ResNet(block: block, depths: depths, classes: $0) })
-    }
-
-    private static func tiny(_ name: String, _ block: Block, parameters: Int, macs: Int) -> Zoo.Entry {
-        Zoo.Entry(
-            card: ModelCard(
-                name: name, source: "this project, for tests and quick tries", input: [3, 32, 32],
-                classes: 10,
-                preprocessing: nil, parameters: parameters, macs: macs,
-                deviations: ["One block in each stage, 8 to 64 filters, no pooling in the stem."]),
-            layers: {
-                ResNet(
-                    block: block, depths: [1, 1, 1, 1], widths: [8, 16, 32, 64], stem: .small, classes: $0)
-            })
+            groups: groups, usesBias: false, initializer: .he(.normal, fan: .out))
     }
 }

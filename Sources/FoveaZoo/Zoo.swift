@@ -12,8 +12,11 @@ public enum Zoo {
     }
 
     /// All architectures, in the order in which they are listed.
-    public static let entries: [Entry] =
-        LeNet.entries + MultilayerPerceptron.entries + ResNet.entries + ResNetCIFAR.entries
+    public static let entries: [Entry] = [
+        LeNet.entries, MultilayerPerceptron.entries, AlexNet.entries, VGG.entries, GoogLeNet.entries,
+        ResNet.entries, ResNetCIFAR.entries, ResNeXt.entries, DenseNet.entries, Xception.entries, InceptionResNet.entries,
+        SENet.entries,
+    ].flatMap { $0 }
 
     /// The architecture called `name`.
     ///

@@ -1,29 +1,42 @@
 import Foundation
 import FoveaTensor
 
-/// What PyTorch made of a tensor: its shape, its norm, and some of its numbers.
+/// What PyTorch made of a tensor: its shape, its norm, its product with a vector of the formula, and some of its numbers.
 package struct TensorRecord: Decodable, Sendable {
     package let shape: [Int]
     package let norm: Double
+    /// The inner product with the numbers of the formula under `product`.
+    package let product: Double
     /// Pairs of index in row-major order and number.
     package let samples: [[Double]]
 
     /// How far `tensor` is off; infinite where the shape differs.
     ///
-    /// The larger of the relative error of the norm and the largest error of a sample over the root mean square (or over
-    /// the sample itself, where that is larger).
+    /// The largest of: the relative error of the norm; the error of the product over what one of the whole tensor would be,
+    /// `norm / √3`; the error of a sample over the root mean square (or over the sample itself, where that is larger).
     package func error(of tensor: Tensor) -> Double {
         guard tensor.shape.dimensions == shape else { return .infinity }
         let numbers = tensor.converted(to: .float64).scalars(as: Double.self)
-        let actual = numbers.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        let actual = tensor.norm
         guard actual.isFinite else { return .infinity }
         let scale = max(norm / Double(max(numbers.count, 1)).squareRoot(), .leastNormalMagnitude)
         var error = abs(actual - norm) / max(norm, .leastNormalMagnitude)
+        let offset = abs(Formula.product(of: numbers) - product) * 3.0.squareRoot()
+        error = max(error, offset / max(norm, .leastNormalMagnitude))
         for sample in samples {
             let index = Int(sample[0])
             error = max(error, abs(numbers[index] - sample[1]) / max(scale, abs(sample[1])))
         }
         return error
+    }
+}
+
+extension Tensor {
+    /// The root of the sum of squares.
+    fileprivate var norm: Double {
+        converted(to: .float64).withUnsafeScalars(of: Double.self) {
+            $0.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        }
     }
 }
 
@@ -34,16 +47,28 @@ package struct ModelFixture: Decodable, Sendable {
     package let model: String
     package let batch: Int
     package let inputShape: [Int]
+    /// The key under which the formula gives the input.
+    package let inputKey: String
     package let classes: Int
     package let parameters: Int
     /// The logits in prediction.
     package let logits: TensorRecord
-    /// The mean cross-entropy in training.
+    /// The mean cross-entropy in training, with those of auxiliary heads.
     package let loss: Double
     /// The gradient of each parameter.
     package let gradients: [String: TensorRecord]
     /// Each running statistic after the step.
     package let statistics: [String: TensorRecord]
+
+    /// How far the gradient of the parameter `key` is off.
+    ///
+    /// One that is zero in exact arithmetic, of a bias before a normalization, is compared with the largest gradient.
+    package func gradientError(of tensor: Tensor, for key: String) -> Double {
+        guard let record = gradients[key] else { return .infinity }
+        let largest = gradients.values.map(\.norm).max() ?? 0
+        guard record.norm < 1e-10 * largest else { return record.error(of: tensor) }
+        return record.shape == tensor.shape.dimensions ? tensor.norm / largest : .infinity
+    }
 }
 
 /// Ten steps of several optimizers on several networks.

@@ -35,6 +35,16 @@ struct LayerGoldenTests {
         "avgpool_ceil_uncounted": AveragePool2D(
             3, stride: 2, padding: 1, countsPadding: false, rounding: .up),
         "gap": GlobalAveragePool2D(),
+        "adaptive_pixel": AdaptiveAveragePool2D(7),
+        "adaptive_larger": AdaptiveAveragePool2D(Size2D(7, 6)),
+        "adaptive_divisor": AdaptiveAveragePool2D(Size2D(2, 4)),
+        "adaptive_overlapping": AdaptiveAveragePool2D(4),
+        "adaptive_mixed": AdaptiveAveragePool2D(Size2D(3, 5)),
+        "separable": SeparableConv2D(
+            filters: 5, kernelSize: 3, stride: 2, padding: 1, usesBias: false, depthwiseName: "conv1"),
+        "squeeze_excitation": SqueezeExcitation(reduction: 3) {
+            Conv2D(filters: 6, kernelSize: 3).named("conv")
+        },
         "batchnorm_images": BatchNorm(),
         "batchnorm_vectors": BatchNorm(),
         "relu": ReLU(),

@@ -8,11 +8,37 @@ struct ZooTests {
     @Test("has the published numbers", arguments: Zoo.entries.map(\.card.name))
     func numbers(name: String) throws {
         let card = try Zoo.entry(named: name).card
-        let graph = try Zoo.network(named: name).predictionGraph(batchSize: 1)
-        let parameters = graph.variables(.parameter).map(\.type.shape.count).reduce(0, +)
+        let network = try Zoo.network(named: name)
+        let variables = try network.variables()
+        let parameters = variables.filter { $0.role == .parameter }.map(\.type.shape.count).reduce(0, +)
+        let graph = try network.predictionGraph(batchSize: 1)
         let macs = graph.nodes.map { graph.cost(of: $0).macs }.reduce(0, +)
         #expect(parameters == card.parameters)
         #expect(macs == card.macs)
+        let summary = try Summary(of: network)
+        #expect(summary.parameters == card.parameters)
+        #expect(summary.macs == card.macs)
+    }
+
+    @Test(
+        "sees as much of the image as is published",
+        arguments: [
+            ("alexnet", 195), ("vgg16", 212), ("resnet50", 427), ("resnet50_v1", 483), ("densenet121", 2071),
+            ("xception", 1083), ("inception_resnet_v2", 3039),
+        ])
+    func receptiveField(name: String, size: Int) throws {
+        let summary = try Summary(of: try Zoo.network(named: name))
+        #expect(summary.receptiveField?.size == [size, size])
+    }
+
+    @Test(
+        "has no auxiliary heads in prediction",
+        arguments: [("googlenet", 6_624_904), ("inception_v1", 6_998_552)])
+    func heads(name: String, parameters: Int) throws {
+        let graph = try Zoo.network(named: name).predictionGraph(batchSize: 1)
+        #expect(graph.variables(.parameter).map(\.type.shape.count).reduce(0, +) == parameters)
+        #expect(!graph.variables.contains { $0.key.hasPrefix("aux") })
+        #expect(!graph.nodes.contains { $0.path.hasPrefix("aux") })
     }
 
     @Test(
@@ -29,14 +55,50 @@ struct ZooTests {
         try forward.graph.verify()
     }
 
-    @Test("has the same variables in training and prediction", arguments: Zoo.entries.map(\.card.name))
+    /// The rule: a network's variables are those of the training graph. A graph for prediction has the same, in the same
+    /// order, but for those of auxiliary heads.
+    @Test(
+        "has the same variables in training and prediction, auxiliary heads left out",
+        arguments: Zoo.entries.map(\.card.name))
     func modes(name: String) throws {
         let network = try Zoo.network(named: name)
         let training = try network.trainingForward(batchSize: 2).graph.variables
+        let all = try network.variables()
+        #expect(training.map(\.key) == all.map(\.key))
+        #expect(training.map(\.type) == all.map(\.type))
+        #expect(training.map(\.role) == all.map(\.role))
         let prediction = try network.predictionGraph(batchSize: 5).variables
-        #expect(training.map(\.key) == prediction.map(\.key))
-        #expect(training.map(\.type) == prediction.map(\.type))
-        #expect(training.map(\.role) == prediction.map(\.role))
+        let kept = training.filter { !$0.key.hasPrefix("aux") }
+        #expect(prediction.map(\.key) == kept.map(\.key))
+        #expect(prediction.map(\.type) == kept.map(\.type))
+        #expect(prediction.map(\.role) == kept.map(\.role))
+    }
+
+    /// The smallest images that the architectures take which do not take 32x32.
+    static let smallest = [
+        "alexnet": 63, "alexnet_lrn": 67, "inception_v1": 65, "xception": 35, "inception_resnet": 75,
+        "se_inception_resnet": 75,
+    ]
+
+    @Test("takes grey and small images, and says what is wrong with too small ones")
+    func smallImages() throws {
+        for entry in Zoo.entries where entry.card.input.rank == 3 && !entry.card.name.hasPrefix("mlp") {
+            let name = entry.card.name
+            let family = Self.smallest.keys.filter { name.hasPrefix($0) }.max { $0.count < $1.count }
+            let side = family.map { Self.smallest[$0]! } ?? 32
+            for side in [side, side + 9] {
+                let graph = try Zoo.network(named: name, classes: 3, input: [1, side, side + 1])
+                    .trainingForward(batchSize: 2).graph
+                #expect(
+                    graph.outputs.first { $0.name == "logits" }.map { graph.shape(of: $0.value) } == [2, 3])
+            }
+            guard family != nil else { continue }
+            let error = try #require(
+                #expect(throws: GraphError.self, "\(name)") {
+                    try Zoo.network(named: name, input: [1, side - 1, side - 1]).trainingForward(batchSize: 2)
+                })
+            #expect(error.message.contains("use a larger input"))
+        }
     }
 
     @Test("takes other classes and other inputs, as far as the arithmetic goes")

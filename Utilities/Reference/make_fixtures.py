@@ -2,11 +2,12 @@
 
     python make_fixtures.py [NAME...]
 
-NAMEs: layers, training, lenet5, resnet_tiny, resnet_tiny_bottleneck, resnet50; all of them where none is given.
-PyTorch computes in float64 for everything but resnet50, so that the values are those of the mathematics and the
-tolerance of a test is that of the tested side; resnet50 too where memory allows it (about 3 GB).
+NAMEs: layers, training, and the networks of NETWORKS; all of them where none is given.
+PyTorch computes in float64, so that the values are those of the mathematics and the tolerance of a test is that of the
+tested side. The largest networks take about 4 GB.
 """
 
+import functools
 import json
 import pathlib
 import sys
@@ -17,19 +18,34 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import formula
-from reference_torch import fill, network, torchvision
+from reference_torch import data_key, fill, input_of, network, timm, torchvision, training_loss
+from timm.models.xception import SeparableConv2d
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[2] / "Tests/FoveaFixtures/Fixtures"
 
 
 def record(key, tensor, wanted=4):
-    """Norm and samples of a tensor."""
+    """Norm of a tensor, its product with a vector of the formula, and samples.
+
+    The product shows how far another tensor is off as a whole: that of a difference d is about |d| / 1.7.
+    """
     flat = tensor.detach().double().flatten().numpy()
     return {
         "shape": list(tensor.shape),
-        "norm": float(np.sqrt((flat * flat).sum())),
-        "samples": [[i, float(flat[i])] for i in formula.samples(key, flat.size, wanted)],
+        "norm": rounded(np.sqrt((flat * flat).sum())),
+        "product": rounded(product(flat)),
+        "samples": [[i, rounded(flat[i])] for i in formula.samples(key, flat.size, wanted)],
     }
+
+
+def product(flat, step=1 << 22):
+    parts = (np.arange(i, min(i + step, flat.size)) for i in range(0, flat.size, step))
+    return sum(float(flat[part[0]:part[-1] + 1] @ formula.values_at("product", part).astype(np.float64)) for part in parts)
+
+
+def rounded(number):
+    """Nine digits, two more than float32 has."""
+    return float(f"{number:.9g}")
 
 
 def records(module, wanted=4):
@@ -44,28 +60,47 @@ def write(name, content):
     OUTPUT.mkdir(parents=True, exist_ok=True)
     content = {
         "formula": formula.VERSION,
-        "versions": {"torch": "2.13.0", "torchvision": "0.28.0", "numpy": np.__version__},
+        "versions": {"torch": "2.13.0", "torchvision": "0.28.0", "timm": "1.0.31", "numpy": np.__version__},
         **content,
     }
     path = OUTPUT / f"{name}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    print(path.name, path.stat().st_size, "bytes")
+    path.write_text(text(content) + "\n")
+    print(path.name, path.stat().st_size, "bytes", flush=True)
+    assert path.stat().st_size < 200_000, "give fewer samples of each tensor"
 
 
-def model_fixture(name, shape, batch, classes, wanted=4):
+def text(value, indent=""):
+    """JSON with a tensor's record on one line."""
+    nested = isinstance(value, (dict, list)) and any(isinstance(v, dict) for v in items(value))
+    if not nested:
+        return json.dumps(value)
+    inner = indent + " "
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(inner + text(v, inner) for v in value) + "\n" + indent + "]"
+    lines = (f"{inner}{json.dumps(k)}: {text(v, inner)}" for k, v in value.items())
+    return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
+
+
+def items(value):
+    return value.values() if isinstance(value, dict) else value
+
+
+def model_fixture(name, batch, wanted):
     """Logits in prediction; loss, gradients and new statistics in training."""
+    shape, classes = input_of(name)
+    key = data_key(name)
     module = fill(network(name).double())
-    x = tensor(formula.data((batch, *shape)))
+    x = tensor(formula.data((batch, *shape), key))
     labels = torch.from_numpy(formula.labels(batch, classes))
     module.eval()
     with torch.no_grad():
         logits = module(x)
     module.train()
-    loss = F.cross_entropy(module(x), labels)
+    loss = training_loss(module(x), labels)
     loss.backward()
     statistics = {k: record(k, v, wanted) for k, v in module.state_dict().items() if "running" in k}
     write(name, {
-        "model": name, "batch": batch, "inputShape": list(shape), "classes": classes,
+        "model": name, "batch": batch, "inputShape": list(shape), "inputKey": key, "classes": classes,
         "parameters": sum(p.numel() for p in module.parameters()),
         "logits": record("logits", logits, 24), "loss": float(loss),
         "gradients": records(module, wanted), "statistics": statistics,
@@ -100,6 +135,16 @@ def training_fixture():
     write("training", {"batch": 64, "classes": 10, "runs": runs})
 
 
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3)
+        self.se = timm.layers.SEModule(6, rd_channels=2)
+
+    def forward(self, x):
+        return self.se(self.conv(x))
+
+
 class Flat(nn.Module):
     def forward(self, x):
         return x.flatten(1)
@@ -129,6 +174,13 @@ LAYERS = {
     "avgpool_ceil_dropped": (nn.AvgPool2d(2, 2, 1, ceil_mode=True), (2, 3, 5, 4)),
     "avgpool_ceil_uncounted": (nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), (2, 3, 6, 7)),
     "gap": (nn.AdaptiveAvgPool2d(1), (2, 3, 5, 4)),
+    "adaptive_pixel": (nn.AdaptiveAvgPool2d(7), (2, 3, 1, 1)),
+    "adaptive_larger": (nn.AdaptiveAvgPool2d((7, 6)), (2, 2, 2, 4)),
+    "adaptive_divisor": (nn.AdaptiveAvgPool2d((2, 4)), (2, 2, 8, 8)),
+    "adaptive_overlapping": (nn.AdaptiveAvgPool2d(4), (2, 2, 14, 9)),
+    "adaptive_mixed": (nn.AdaptiveAvgPool2d((3, 5)), (2, 2, 7, 5)),
+    "separable": (SeparableConv2d(3, 5, 3, 2, 1), (2, 3, 7, 6)),
+    "squeeze_excitation": (Gated(), (2, 3, 6, 7)),
     "batchnorm_images": (nn.BatchNorm2d(4), (3, 4, 5, 5)),
     "batchnorm_vectors": (nn.BatchNorm1d(6), (8, 6)),
     "relu": (nn.ReLU(), (2, 3, 4, 4)),
@@ -186,18 +238,23 @@ def layers_fixture():
     write("layers", {"cases": cases, "losses": losses})
 
 
-FIXTURES = {
-    "layers": layers_fixture,
-    "training": training_fixture,
-    "lenet5": lambda: model_fixture("lenet5", (1, 28, 28), 8, 10),
-    "resnet_tiny": lambda: model_fixture("resnet_tiny", (3, 32, 32), 4, 10),
-    "resnet_tiny_bottleneck": lambda: model_fixture("resnet_tiny_bottleneck", (3, 32, 32), 4, 10),
-    "resnet50": lambda: model_fixture("resnet50", (3, 224, 224), 2, 1000),
+# The batch, and how many numbers of each tensor are written down.
+NETWORKS = {
+    "lenet5": (8, 4), "alexnet_tiny": (4, 4), "alexnet_lrn_tiny": (4, 4), "vgg_tiny": (4, 4), "vgg_bn_tiny": (4, 4),
+    "googlenet_tiny": (4, 2), "inception_v1_tiny": (4, 2), "resnet_tiny": (4, 4), "resnet_tiny_bottleneck": (4, 4),
+    "resnext_tiny": (4, 4), "densenet_tiny": (4, 4), "xception_tiny": (4, 2), "inception_resnet_tiny": (4, 2),
+    "seresnet_tiny": (4, 4), "se_inception_resnet_tiny": (4, 2),
+    "alexnet": (2, 8), "alexnet_lrn": (2, 8), "vgg16": (2, 8), "googlenet": (2, 3), "inception_v1": (2, 4),
+    "resnet50": (2, 3), "resnext50_32x4d": (2, 3), "densenet121": (2, 2), "xception": (2, 3),
+    "inception_resnet_v2": (2, 1), "seresnet50": (2, 3),
 }
+FIXTURES = {"layers": layers_fixture, "training": training_fixture}
+FIXTURES |= {name: functools.partial(model_fixture, name, *plan) for name, plan in NETWORKS.items()}
 
 if __name__ == "__main__":
     assert torch.__version__.startswith("2.13.0"), torch.__version__
     assert torchvision.__version__.startswith("0.28.0"), torchvision.__version__
+    assert timm.__version__ == "1.0.31", timm.__version__
     torch.manual_seed(0)
     for name in sys.argv[1:] or FIXTURES:
         FIXTURES[name]()

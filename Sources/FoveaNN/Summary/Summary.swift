@@ -113,9 +113,19 @@ public struct Summary: Hashable, Sendable, Encodable {
 
     /// The summary of `network` in prediction on batches of `batchSize`.
     ///
+    /// `parameters` and `statistics` include those of auxiliary heads, which have no row and no MACs.
+    ///
     /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task.
     public init(of network: Network, batchSize: Int = 1) throws(GraphError) {
-        self.init(of: try network.predictionGraph(batchSize: batchSize))
+        let graph = try network.predictionGraph(batchSize: batchSize)
+        self.init(of: graph)
+        for variable in try network.variables() where graph.value(ofVariable: variable.key) == nil {
+            switch variable.role {
+            case .parameter: parameters = parameters.adding(variable.type.shape.count)
+            case .statistic: statistics = statistics.adding(variable.type.shape.count)
+            case .slot: break
+            }
+        }
     }
 
     private static func isGlobal(_ window: Window?, over input: Shape) -> Bool {

@@ -71,17 +71,17 @@ public struct Model: Sendable {
         self.labels = labels
         self.preprocessing = preprocessing
         self.backend = backend
-        self.state = try state(try network.predictionGraph(batchSize: 1).modelVariables)
+        self.state = try state(try network.variables())
     }
 
-    /// The parameters and statistics under their keys.
+    /// The parameters and statistics under their keys, those of auxiliary heads included.
     public var weights: [String: Tensor] { state.tensors }
 
-    /// Replaces all parameters and statistics.
+    /// Replaces all parameters and statistics, those of auxiliary heads included.
     ///
     /// - Throws: ``TrainingError`` that names every missing, unexpected and misshapen key.
     public mutating func setWeights(_ weights: [(name: String, tensor: Tensor)], source: String) throws {
-        let variables = try network.predictionGraph(batchSize: 1).modelVariables
+        let variables = try network.variables()
         state = ModelState(try WeightMatching.match(weights, to: variables, source: source))
     }
 

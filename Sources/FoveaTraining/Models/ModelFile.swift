@@ -65,7 +65,7 @@ extension Model {
 
     /// The numbers in the order of the graph.
     func orderedWeights() throws -> [(name: String, tensor: Tensor)] {
-        try network.predictionGraph(batchSize: 1).modelVariables.map { ($0.key, state.tensors[$0.key]!) }
+        try network.variables().map { ($0.key, state.tensors[$0.key]!) }
     }
 
     private func metadata() throws -> [String: String] {

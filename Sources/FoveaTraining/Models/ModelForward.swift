@@ -23,6 +23,7 @@ extension Model {
 
     /// The mean cross-entropy of `samples [N, …]` and its gradient with respect to each parameter, in the order of the graph.
     ///
+    /// With auxiliary heads it is that of the network plus weight times that of each head, as training sees it.
     /// As one training step sees it: batch normalization uses the statistics of the batch; dropout is off and penalties are
     /// left out, so that the gradient is a function of samples and weights alone. No preprocessing is applied.
     ///
@@ -37,10 +38,11 @@ extension Model {
         var graph = forward.graph
         let parameters = graph.variables.indices.filter { graph.variables[$0].role == .parameter }
         let gradients = try graph.gradients(
-            of: forward.loss, withRespectTo: parameters.map { graph.value(ofVariable: $0) })
+            of: forward.trainedLoss, withRespectTo: parameters.map { graph.value(ofVariable: $0) })
         for (parameter, gradient) in zip(parameters, gradients) {
             try graph.output("gradient." + graph.variables[parameter].key, gradient)
         }
+        try graph.output("trainedLoss", forward.trainedLoss)
         let plan = try backend.compile(graph)
         for (position, variable) in graph.variables.enumerated() {
             // A state has all keys of its network.
@@ -49,7 +51,7 @@ extension Model {
         try plan.setInput("input", to: samples)
         try plan.setInput("labels", to: labels)
         try plan.execute()
-        let loss = plan.output(graph.position(ofOutput: "loss")!).scalars(as: Float.self)[0]
+        let loss = plan.output(graph.position(ofOutput: "trainedLoss")!).scalars(as: Float.self)[0]
         return (
             loss,
             parameters.map { parameter in

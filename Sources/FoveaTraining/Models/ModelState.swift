@@ -23,8 +23,3 @@ final class ModelState: Sendable {
         self.init(tensors)
     }
 }
-
-extension Graph {
-    /// The variables that belong to a model: parameters and statistics, not slots.
-    var modelVariables: [Variable] { variables.filter { $0.role != .slot } }
-}

@@ -66,10 +66,11 @@ public struct RunReport: Sendable {
 
     private func networkSection() throws -> String {
         let graph = try model.network.predictionGraph(batchSize: 1)
-        let rows = graph.modelVariables.map {
+        let variables = try model.network.variables()
+        let rows = variables.map {
             [$0.key, $0.type.shape.description, String($0.type.shape.count), "\($0.role)"]
         }
-        let parameters = graph.variables(.parameter).map(\.type.shape.count).reduce(0, +)
+        let parameters = variables.filter { $0.role == .parameter }.map(\.type.shape.count).reduce(0, +)
         let macs = graph.nodes.map { graph.cost(of: $0).macs }.reduce(0, +)
         let title = model.architecture.map { "`\($0.text)`, " } ?? ""
         return "## Network\n\n\(title)\(model.network.task), input \(model.network.inputShape), "

@@ -58,7 +58,7 @@ extension Trainer {
             header.configuration, runDirectory: directory, stopRequest: stopRequest, onEvent: onEvent)
         let parts = try asked.divide(data, seed: header.configuration.seed)
         let session = try trainer.makeSession(model, data, parts)
-        try session.restore(saved, variables: try network.predictionGraph(batchSize: 1).modelVariables)
+        try session.restore(saved, variables: try network.variables())
         directory.removeCheckpoints { $0 > saved.step }
         let keeper = try trainer.makeKeeper(directory, model, data, asked, logLength: header.logLength)
         onEvent?(.started(trainer.start(session, parts)))

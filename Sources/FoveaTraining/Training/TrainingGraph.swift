@@ -6,8 +6,8 @@ import FoveaTensor
 ///
 /// Inputs: `input`, `labels` or `target`, `learningRate` (a scalar), and where something needs them `step`
 /// (int32: the number of steps made before) and `seed` (int32 `[2]`). Outputs: `loss` (the mean over the
-/// batch, as it was before the update, without penalties), `logits` or `prediction`, and `penalty` where
-/// there is one.
+/// batch, as it was before the update, without auxiliary heads and penalties), `logits` or `prediction`, and
+/// where there are any `auxiliary` and `penalty`.
 public struct TrainingGraph: Sendable {
     /// The graph.
     public let graph: Graph

@@ -13,6 +13,7 @@ final class TrainingPlan {
     private let step: Int?
     private let loss: Int
     private let result: Int
+    private let auxiliaryOutput: Int?
     private let penaltyOutput: Int?
     private let width: Int
     private let isClassification: Bool
@@ -34,6 +35,7 @@ final class TrainingPlan {
         step = graph.position(ofInput: "step")
         loss = graph.position(ofOutput: "loss")!
         result = graph.position(ofOutput: network.task.outputName)!
+        auxiliaryOutput = graph.position(ofOutput: "auxiliary")
         penaltyOutput = graph.position(ofOutput: "penalty")
         if let position = graph.position(ofInput: "seed") {
             plan.withInput(position) { bytes in
@@ -74,6 +76,12 @@ final class TrainingPlan {
 
     /// The loss of the last run.
     var lastLoss: Float { plan.withOutput(loss) { $0.load(as: Float.self) } }
+
+    /// Whether the loss, and those of auxiliary heads, and the penalty of the last run are numbers.
+    var isLastObjectiveFinite: Bool {
+        let heads = auxiliaryOutput.map { plan.withOutput($0) { $0.load(as: Float.self) } }
+        return lastLoss.isFinite && heads?.isFinite ?? true && lastPenalty?.isFinite ?? true
+    }
 
     /// The penalty of the last run; `nil` where the network has none.
     var lastPenalty: Float? { penaltyOutput.map { plan.withOutput($0) { $0.load(as: Float.self) } } }

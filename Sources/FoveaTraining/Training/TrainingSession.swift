@@ -104,7 +104,7 @@ final class TrainingSession {
         try loadBatch(step: step)
         try training.plan.execute()
         let loss = training.lastLoss
-        guard loss.isFinite, training.lastPenalty?.isFinite ?? true else {
+        guard training.isLastObjectiveFinite else {
             throw divergence(step: step, loss: loss)
         }
         progress.step = step + 1
