@@ -263,8 +263,8 @@ static void channel_parameters(const context *c) {
 
 static context make_context(const fovea_group_norm *norm) {
     context c = {.norm = norm, .groupChannels = norm->channels / norm->groups};
-    // Whole samples where every thread gets one, since memory is read in order then; else parts of at least 32 channels,
-    // so that vectors are filled. Every sum is of a channel or of a whole group, so that the parts change no bit.
+    // Whole samples where every thread gets one, since memory is read in order then; else parts of at least 32
+    // channels, so that vectors are filled. Every sum is of a channel or of a whole group: the parts change no bit.
     c.partGroups = norm->batch >= (size_t)fovea_threads() ? norm->groups : (31 + c.groupChannels) / c.groupChannels;
     c.parts = (norm->groups + c.partGroups - 1) / c.partGroups;
     return c;

@@ -38,7 +38,7 @@ public struct LocalResponseNorm: Layer {
         self.region = region
     }
 
-    /// The constants of Krizhevsky et al. 2012: `x / (2 + 1e-4 · Σ x²)^0.75` over five channels.
+    /// The constants of the paper on AlexNet: `x / (2 + 1e-4 · Σ x²)^0.75` over five channels.
     public static let alexNet = LocalResponseNorm(size: 5, alpha: 5e-4, beta: 0.75, k: 2)
 
     /// Adds the layer to the graph of `context`.
