@@ -63,27 +63,6 @@ void fovea_fill(size_t count, float value, float *out) {
     for (size_t i = 0; i < count; i++) out[i] = value;
 }
 
-typedef struct {
-    const float *x;
-    float *out;
-    size_t pixels, channels;
-    float scale;
-} repeat_context;
-
-FOVEA_CLONES static void repeat_range(void *pointer, size_t begin, size_t end) {
-    const repeat_context *c = pointer;
-    for (size_t row = begin; row < end; row++) {
-        const float *restrict x = c->x + row / c->pixels * c->channels;
-        float *restrict out = c->out + row * c->channels;
-        for (size_t i = 0; i < c->channels; i++) out[i] = c->scale * x[i];
-    }
-}
-
-void fovea_repeat_pixels(size_t images, size_t pixels, size_t channels, float scale, const float *x, float *out) {
-    repeat_context context = {x, out, pixels, channels, scale};
-    fovea_parallel_for(images * pixels, FOVEA_GRAIN / (channels + 1), repeat_range, &context);
-}
-
 void fovea_fold_batch_norm(size_t filters, size_t taps, const float *weight, const float *bias, const float *scale,
                            const float *shift, const float *mean, const float *variance, float epsilon,
                            float *outWeight, float *outBias) {

@@ -65,9 +65,6 @@ void fovea_running_average(size_t count, const float *running, const float *batc
 
 void fovea_fill(size_t count, float value, float *out);
 
-/// `out[n, p, c] = scale * x[n, c]`: what the gradient of a mean over `pixels` is, channels last.
-void fovea_repeat_pixels(size_t images, size_t pixels, size_t channels, float scale, const float *x, float *out);
-
 /// The weights and bias of a convolution with a batch normalization after it folded in:
 /// `factor[k] = scale[k] / sqrt(variance[k] + epsilon)`, `outWeight[k,...] = weight[k,...] * factor[k]`,
 /// `outBias[k] = shift[k] + (bias[k] - mean[k]) * factor[k]`. `bias` may be null.

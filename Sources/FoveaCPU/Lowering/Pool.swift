@@ -1,4 +1,3 @@
-import CFoveaKernels
 import COneDNN
 import FoveaGraph
 import FoveaTensor
@@ -34,9 +33,6 @@ extension Compiler {
             return try lowerBatchInnermostPoolGradient(gradient, node)
         }
         let x = try oneDNNForm(of: node.inputs[0])
-        if pool.isGlobalAverage(over: x.layout.dimensions), x.layout == .channelsLast(x.layout.dimensions) {
-            return try lowerGlobalAverageGradient(node, x.layout)
-        }
         let forward = try poolForward(
             pool, source: x.layout, destination: graph.shape(of: node.inputs[1]), forTraining: true)
         let dy = try form(of: node.inputs[2], in: forward.layout(DNNL_ARG_DST))
@@ -60,24 +56,6 @@ extension Compiler {
         emit(
             "\(node.operation.name) \(pool.shortName)", node, descriptor, reading: inputs,
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
-        define(node.outputs[0], as: dx)
-    }
-
-    /// oneDNN takes its slow reference code for this gradient: 38 of the 530 ms of a step of ResNet-20.
-    private mutating func lowerGlobalAverageGradient(
-        _ node: Graph.Node, _ layout: MemoryDescriptor
-    ) throws(PlanError) {
-        let (images, channels) = (layout.dimensions[0], layout.dimensions[1])
-        let pixels = layout.dimensions[2] * layout.dimensions[3]
-        let dy = try form(of: node.inputs[2], in: .channelsLast([images, channels, 1, 1]))
-        let dx = makeForm(layout)
-        emitKernel(
-            "\(node.operation.name) average", path: node.path, reading: [dy], writing: [dx],
-            flops: graph.cost(of: node).flops
-        ) { pointers in
-            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_repeat_pixels(images, pixels, channels, 1 / Float(pixels), p[0], p[1]) }
-        }
         define(node.outputs[0], as: dx)
     }
 
@@ -122,12 +100,6 @@ extension Operation.Pool {
         case .average(countsPadding: true): dnnl_pooling_avg_include_padding
         case .average(countsPadding: false): dnnl_pooling_avg_exclude_padding
         }
-    }
-
-    /// Whether the one window covers images `[N, C, H, W]` of these extents.
-    fileprivate func isGlobalAverage(over extents: [Int]) -> Bool {
-        guard case .average = reduction else { return false }
-        return poolWindow.padding == .zero && poolWindow.kernel == Size2D(extents[2], extents[3])
     }
 
     var shortName: String {
