@@ -27,6 +27,13 @@ struct GoldenTests {
         try check(name, on: CPUBackend(activationLayout: layout))
     }
 
+    /// The largest relative error of a gradient where it is not 1e-3, for reasons that `Utilities/Reference/README.md`
+    /// measures: one choice of a max pooling that rounding turns changes all gradients before it by more than rounding, and
+    /// few inputs leave none of the pooling's choices that close. The narrow variants, of the same code, are held to 1e-3.
+    static let limits = [
+        "densenet121": 3e-3, "xception": 5e-2, "inception_resnet_v2": 5e-2,
+    ]
+
     @Test("agree with PyTorch as a whole, at their own sizes", arguments: whole)
     func wholeNetwork(name: String) throws {
         try check(name, on: CPUBackend())
@@ -56,10 +63,14 @@ struct GoldenTests {
         let heads = results["auxiliary"]?.scalars(as: Float.self).first ?? 0
         #expect(abs(Double(loss + heads) - fixture.loss) < 1e-5 * fixture.loss)
         #expect(keys.count == fixture.gradients.count)
+        let limit = Self.limits[name] ?? 1e-3
+        var sum = 0.0
         for key in keys {
             let error = fixture.gradientError(of: try #require(results[key]), for: key)
-            #expect(error < 1e-3, "\(key): \(error)")
+            #expect(error < limit, "\(key): \(error)")
+            sum += error * error
         }
+        #expect((sum / Double(keys.count)).squareRoot() < max(limit / 5, 1e-3))
         for (position, variable) in training.graph.variables.enumerated() where variable.role == .statistic {
             let record = try #require(fixture.statistics[variable.key])
             #expect(record.error(of: training.variable(position)) < 1e-4, "\(variable.key)")
