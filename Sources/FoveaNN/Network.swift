@@ -108,14 +108,7 @@ public struct Network: Sendable {
     /// The layers applied to the input `input`, with a result that fits the task.
     private func applyLayers(batchSize: Int, in context: inout BuildContext) throws(GraphError) -> Graph.Value
     {
-        guard batchSize >= 1, batchSize <= BuildContext.largestHyperparameter else {
-            throw GraphError(
-                "the batch size is in 1 ... \(BuildContext.largestHyperparameter), not \(batchSize)")
-        }
-        guard [1, 3].contains(inputShape.rank), inputShape.dimensions.allSatisfy({ $0 >= 1 }) else {
-            throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(inputShape)")
-        }
-        let input = try context.graph.input("input", TensorType(Shape([batchSize] + inputShape.dimensions)))
+        let input = try context.sampleInput(inputShape, batchSize: batchSize)
         var result = try context.apply(layers, to: input)
         let shape = context.shape(of: result)
         // A fully convolutional network ends in maps of one pixel.
@@ -126,6 +119,21 @@ public struct Network: Sendable {
             )
         }
         return result
+    }
+}
+
+extension BuildContext {
+    /// The graph's input `input`: a batch of `batchSize` samples of `shape`.
+    ///
+    /// - Throws: `GraphError` where one of them has no meaning.
+    mutating func sampleInput(_ shape: Shape, batchSize: Int) throws(GraphError) -> Graph.Value {
+        guard batchSize >= 1, batchSize <= Self.largestHyperparameter else {
+            throw GraphError("the batch size is in 1 ... \(Self.largestHyperparameter), not \(batchSize)")
+        }
+        guard [1, 3].contains(shape.rank), shape.dimensions.allSatisfy({ $0 >= 1 }) else {
+            throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(shape)")
+        }
+        return try graph.input("input", TensorType(Shape([batchSize] + shape.dimensions)))
     }
 }
 
