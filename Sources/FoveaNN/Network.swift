@@ -75,12 +75,15 @@ public struct Network: Sendable {
     /// `seed` and `step`. Outputs: `loss` (the mean over the batch, without penalties), `logits` or `prediction`, and
     /// `penalty` where there is one.
     ///
-    /// - Parameter usesDropout: off to make the gradient a function of input and weights alone.
+    /// - Parameters:
+    ///   - usesDropout: off to make the gradient a function of input and weights alone.
+    ///   - frozen: the keys of parameters that are left as they are, which have no penalty; see ``BatchNorm``.
     /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task, or the loss not the task.
-    public func trainingForward(batchSize: Int, usesDropout: Bool = true) throws(GraphError)
-        -> TrainingForward
-    {
-        var context = BuildContext(mode: .training, regularizer: regularizer, usesDropout: usesDropout)
+    public func trainingForward(
+        batchSize: Int, usesDropout: Bool = true, frozen: Set<String> = []
+    ) throws(GraphError) -> TrainingForward {
+        var context = BuildContext(
+            mode: .training, regularizer: regularizer, usesDropout: usesDropout, frozen: frozen)
         let result = try applyLayers(batchSize: batchSize, in: &context)
         context.graph.pushScope("loss")
         let loss: Graph.Value

@@ -86,6 +86,9 @@ public struct RunReport: Sendable {
             ["monitored", configuration.monitor.rawValue],
             ["best epoch restored", configuration.restoresBest ? "yes" : "no"],
         ]
+        if !configuration.frozen.isEmpty {
+            rows.append(["frozen", configuration.frozen.map { "`\($0.text)`" }.joined(separator: ", ")])
+        }
         if let patience = configuration.patience { rows.append(["patience", "\(patience) epochs"]) }
         return "## Settings\n\n" + Self.table(["", ""], rows)
     }
