@@ -8,7 +8,7 @@ import FoveaTensor
 import FoveaZoo
 import Testing
 
-@testable import FoveaTraining
+import FoveaTraining
 
 /// Learning on from given weights: frozen parts, and a new last layer.
 @Suite struct TransferTests {
@@ -176,11 +176,11 @@ import Testing
         }
     }
 
-    /// What five kinds of clothes taught helps with the other five, of which there are few.
+    /// What shoes, bags and shirts taught helps with other clothes, of which there are few; at equal steps.
     @Test(.enabled(if: FashionMNISTTests.isInstalled))
     func knownFeaturesLearnOtherClassesFaster() throws {
         let data = try Dataset.named("fashion-mnist")
-        /// The samples of the classes from `first` on, five classes in all, numbered from 0.
+        /// The first samples of the five classes from `first` on, numbered from 0.
         func part(_ set: Dataset, from first: Int32, count: Int) throws -> Dataset {
             let labels = try #require(set.labels)
             let indices = labels.indices.filter { (first..<first + 5).contains(labels[$0]) }.prefix(count)
@@ -192,22 +192,21 @@ import Testing
         let architecture = Architecture("lenet5_relu", input: [1, 28, 28], task: .classification(classes: 5))
         let backend = CPUBackend(threads: 1)
         var known = try Model(architecture, seed: 1, backend: backend)
-        try known.fit(try part(data.train, from: 0, count: 12_800), epochs: 3, batchSize: 64)
+        try known.fit(try part(data.train, from: 5, count: 12_800), epochs: 3, batchSize: 64)
 
-        let few = try part(data.train, from: 5, count: 320)
-        let test = try part(try #require(data.test), from: 5, count: 5_000)
+        let few = try part(data.train, from: 0, count: 320)
+        let test = try part(try #require(data.test), from: 0, count: 5_000)
+        let fresh = try Model(architecture, seed: 2, preprocessing: known.preprocessing, backend: backend)
         func accuracy(_ model: Model, _ frozen: [KeyPattern]) throws -> Double {
             var model = model
-            try model.fit(few, epochs: 4, batchSize: 32, freezing: frozen)
+            try model.fit(few, epochs: 2, batchSize: 32, freezing: frozen)
             return try model.evaluate(on: test).accuracy
         }
-        var replaced = try Model(architecture, seed: 2, preprocessing: known.preprocessing, backend: backend)
+        var replaced = fresh
         try replaced.setWeights(
             known.weights.map { ($0.key, $0.value) }, source: "known", replacesHead: true)
-        let transferred = try accuracy(replaced, ["conv1", "conv2"])
-        let scratch = try accuracy(
-            Model(architecture, seed: 2, preprocessing: known.preprocessing, backend: backend), [])
-        print("transferred \(transferred), from scratch \(scratch)")
-        #expect(transferred > scratch + 0.02, "\(transferred) against \(scratch)")
+        let transferred = try accuracy(replaced, ["conv1"])
+        let scratch = try accuracy(fresh, [])
+        #expect(transferred > scratch + 0.03, "\(transferred) against \(scratch)")
     }
 }

@@ -53,7 +53,7 @@ struct TrainingStep {
 
     /// Whether `node` is a part of the network, not of a loss or a penalty.
     func isLayer(_ node: Graph.Node) -> Bool {
-        node.path != "loss" && !node.path.hasPrefix("loss.")
+        node.path != "loss" && !node.path.hasSuffix(".loss") && !node.path.hasPrefix("loss.")
             && node.outputs.first.map { graph.shape(of: $0).rank > 0 } ?? false
     }
 }

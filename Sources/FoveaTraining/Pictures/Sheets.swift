@@ -24,14 +24,15 @@ extension Model {
         return weights[variable.key]!
     }
 
-    /// A sheet of the kernels of a convolution, enlarged so that a kernel is about `side` pixels high.
+    /// A sheet of the kernels of a convolution, each enlarged by the whole factor that makes a sheet of small tiles
+    /// about 640 pixels wide.
     ///
     /// Each kernel on a scale of its own: its largest weight by absolute value is white or black, zero is the middle grey.
     /// Kernels on three channels are in colour; kernels on any other number of channels take a row each, with a tile for
     /// each channel.
     ///
     /// - Throws: as ``filters(ofLayer:)``; `ImageError` where the sheet would be too large.
-    public func filterSheet(ofLayer layer: String? = nil, side: Int = 60) throws -> Image {
+    public func filterSheet(ofLayer layer: String? = nil) throws -> Image {
         let filters = try filters(ofLayer: layer)
         let (count, channels) = (filters.shape[0], filters.shape[1])
         let (height, width) = (filters.shape[2], filters.shape[3])
@@ -40,8 +41,8 @@ extension Model {
         var tiles: [Image] = []
         for filter in 0..<count {
             let kernel = numbers[filter * size..<(filter + 1) * size]
-            let largest = kernel.map(abs).max() ?? 0
-            let levels = kernel.map { UInt8((127.5 + 127.5 * (largest > 0 ? $0 / largest : 0)).rounded()) }
+            let largest = Double(kernel.filter(\.isFinite).map(abs).max() ?? 0)
+            let levels = kernel.map { Self.level(0.5 + (largest > 0 ? Double($0) / largest / 2 : 0)) }
             let planes = Tensor(levels, shape: [channels, height, width])
             if channels == 3 {
                 tiles.append(try Image(planes))
@@ -49,10 +50,12 @@ extension Model {
                 for channel in 0..<channels { tiles.append(try Image(planes.channel(channel))) }
             }
         }
-        let factor = tiles[0].enlargement(toward: side)
-        return try Image.contactSheet(
-            try tiles.map { (tile) throws(ImageError) in try tile.enlarged(by: factor) },
-            columns: channels == 1 || channels == 3 ? nil : channels, gap: 4)
+        return try Image.enlargedSheet(tiles, columns: channels == 1 || channels == 3 ? nil : channels)
+    }
+
+    /// A grey between 0, black, and 1, white; what is no number is black.
+    static func level(_ number: Double) -> UInt8 {
+        number > 0 ? UInt8((255 * min(number, 1)).rounded()) : 0
     }
 
     /// What a layer gives for `sample [C, H, W]`, prepared as the model's preprocessing says: `[channels, H', W']`.
@@ -67,20 +70,18 @@ extension Model {
         return maps.reshaped(to: Shape(Array(maps.shape.dimensions.dropFirst())))
     }
 
-    /// A sheet of the feature maps that a layer gives for `sample`, enlarged so that a map is about `side` pixels high, in
-    /// the colours of `ColorMap`.
+    /// A sheet of the feature maps that a layer gives for `sample`, in the colours of `ColorMap` and enlarged as
+    /// ``filterSheet(ofLayer:)`` is.
     ///
     /// Each map on a scale of its own, from its smallest to its largest number; a map of equal numbers is dark.
     ///
     /// - Throws: as ``featureMaps(of:layer:)``; `ImageError` where the sheet would be too large.
-    public func featureMapSheet(of sample: Tensor, layer: String, side: Int = 120) throws -> Image {
+    public func featureMapSheet(of sample: Tensor, layer: String) throws -> Image {
         let maps = try featureMaps(of: sample, layer: layer)
-        let tiles = try (0..<maps.shape[0]).map { channel in
-            try ColorMap.colored(try Image(maps.channel(channel).levels))
-        }
-        let factor = tiles[0].enlargement(toward: side)
-        return try Image.contactSheet(
-            try tiles.map { (tile) throws(ImageError) in try tile.enlarged(by: factor) }, gap: 4)
+        return try Image.enlargedSheet(
+            try (0..<maps.shape[0]).map { channel in
+                try ColorMap.colored(try Image(maps.channel(channel).levels))
+            })
     }
 }
 
@@ -107,6 +108,17 @@ extension Image {
     }
 }
 
+extension Image {
+    /// A contact sheet of small tiles, each enlarged so that the sheet is about 640 pixels wide, but no tile wider than 160.
+    fileprivate static func enlargedSheet(_ tiles: [Image], columns: Int? = nil) throws(ImageError) -> Image {
+        let inRow = columns ?? Int(Double(tiles.count).squareRoot().rounded(.up))
+        let factor = tiles[0].enlargement(toward: min(160, max(32, 640 / inRow)))
+        var enlarged: [Image] = []
+        for tile in tiles { enlarged.append(try tile.enlarged(by: factor)) }
+        return try contactSheet(enlarged, columns: columns, gap: 4)
+    }
+}
+
 extension Tensor {
     /// The plane of `channel` of this `[C, H, W]`, as `[1, H, W]`.
     func channel(_ channel: Int) -> Tensor {
@@ -123,11 +135,8 @@ extension Tensor {
         let numbers = scalars(as: Float.self)
         let finite = numbers.filter(\.isFinite)
         let (low, high) = (finite.min() ?? 0, finite.max() ?? 0)
-        let scale = high > low ? 255 / (Double(high) - Double(low)) : 0
+        let scale = high > low ? 1 / (Double(high) - Double(low)) : 0
         return Tensor(
-            numbers.map { number -> UInt8 in
-                guard number.isFinite else { return number > 0 ? 255 : 0 }
-                return UInt8(((Double(number) - Double(low)) * scale).rounded())
-            }, shape: shape)
+            numbers.map { Model.level((Double($0) - Double(low)) * scale) }, shape: shape)
     }
 }
