@@ -44,7 +44,7 @@ import Testing
         let shown = try Self.blocks("Documentation/ConvolutionalNetworks.md", language: "swift")
         // Formatting may break lines of one and not of the other.
         func words(_ texts: [String]) -> Set<String> {
-            Set(texts.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") })
+            Set(texts.map { $0.split(whereSeparator: \.isWhitespace).joined() })
         }
         #expect(words(shown).subtracting(words(snippets)) == [], "in the guide and not compiled")
         #expect(words(snippets).subtracting(words(shown)) == [], "compiled and not in the guide")
