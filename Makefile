@@ -10,7 +10,7 @@ TRAIN_OPTIONS ?=
 FOVEA = .build/release/fovea
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build train test bench format format-check clean
+.PHONY: help setup build train test bench degradation format format-check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: setup ## run the whole test suite, in release mode
 
 bench: build ## compare speed with PyTorch, side by side (installs it into an environment of its own)
 	Benchmarks/compare
+
+degradation: build ## plain and residual networks of 20 and 56 layers side by side; results in runs/degradation
+	Utilities/degradation
 
 format: ## rewrite the Swift sources in the project's format
 	Scripts/format

@@ -1,3 +1,4 @@
+import CFoveaKernels
 import FoveaTensor
 
 /// Samples and targets of one batch, in memory that is the loader's and valid only while ``BatchLoader/next(_:)`` runs.
@@ -31,14 +32,20 @@ public final class BatchLoader {
     private let exchange: BatchExchange
     private var worker: WorkerThread?
 
-    /// A loader of the batches of `dataset` from `position` on.
+    /// A loader of the batches of `dataset` from `position` on, with each image changed by `augmentation`.
     ///
-    /// - Throws: `DataError` where the preprocessing does not fit the samples, an index is not a sample's, the position
-    ///   is not one of an epoch's, or no thread can be started.
+    /// - Parameter seed: what decides the augmentation.
+    /// - Throws: `DataError` where the preprocessing does not fit the samples, vectors are to be augmented, an index is not
+    ///   a sample's, the position is not one of an epoch's, or no thread can be started.
     public init(
         _ dataset: Dataset, order: BatchOrder, preprocessing: Preprocessing,
-        from position: BatchPosition = .init()
+        augmentation: Augmentation? = nil, seed: UInt64 = 0, from position: BatchPosition = .init()
     ) throws(DataError) {
+        guard augmentation == nil || dataset.sampleShape.rank == 3 else {
+            throw DataError(
+                "\(dataset.name): samples of shape \(dataset.sampleShape) cannot be augmented; only images [C, H, W] can"
+            )
+        }
         guard position.epoch >= 0, (0..<order.batchesPerEpoch).contains(position.batch) else {
             throw DataError(
                 "batch \(position.batch) of epoch \(position.epoch); expected 0 to \(order.batchesPerEpoch - 1) "
@@ -48,7 +55,9 @@ public final class BatchLoader {
         let gatherer = try Gatherer(samples: dataset.samples, preprocessing: preprocessing)
         self.order = order
         sampleShape = gatherer.outputShape
-        let exchange = BatchExchange(dataset, gatherer: gatherer, order: order, position: position)
+        let exchange = BatchExchange(
+            dataset, gatherer: gatherer, order: order, augmentation: augmentation, seed: seed,
+            position: position)
         self.exchange = exchange
         worker = try WorkerThread { exchange.produce() }
     }
@@ -80,6 +89,7 @@ private final class BatchExchange: @unchecked Sendable {
         let labels: UnsafeMutableBufferPointer<Int32>
         let values: UnsafeMutableBufferPointer<Float>
         let indices: UnsafeMutableBufferPointer<Int>
+        let placements: UnsafeMutableBufferPointer<fovea_placement>
         var count = 0
         var position = BatchPosition()
     }
@@ -88,6 +98,8 @@ private final class BatchExchange: @unchecked Sendable {
     private let targets: Dataset.Targets
     private let targetCount: Int
     private let order: BatchOrder
+    private let augmentation: Augmentation?
+    private let seed: UInt64
     private let start: BatchPosition
     private let slots: UnsafeMutableBufferPointer<Slot>
     private let monitor = Monitor()
@@ -95,9 +107,14 @@ private final class BatchExchange: @unchecked Sendable {
     private var emptied = 0
     private var isStopped = false
 
-    init(_ dataset: Dataset, gatherer: Gatherer, order: BatchOrder, position: BatchPosition) {
+    init(
+        _ dataset: Dataset, gatherer: Gatherer, order: BatchOrder, augmentation: Augmentation?, seed: UInt64,
+        position: BatchPosition
+    ) {
         self.gatherer = gatherer
         self.order = order
+        self.augmentation = augmentation
+        self.seed = seed
         targets = dataset.targets
         targetCount = dataset.targetCount
         start = position
@@ -112,7 +129,8 @@ private final class BatchExchange: @unchecked Sendable {
                     samples: Self.aligned(capacity * gatherer.outputShape.count),
                     labels: .allocate(capacity: hasClasses ? capacity : 0),
                     values: .allocate(capacity: hasClasses ? 0 : capacity * dataset.targetCount),
-                    indices: .allocate(capacity: capacity)))
+                    indices: .allocate(capacity: capacity),
+                    placements: .allocate(capacity: augmentation == nil ? 0 : capacity)))
         }
     }
 
@@ -122,6 +140,7 @@ private final class BatchExchange: @unchecked Sendable {
             slot.labels.deallocate()
             slot.values.deallocate()
             slot.indices.deallocate()
+            slot.placements.deallocate()
         }
         slots.deallocate()
     }
@@ -170,7 +189,13 @@ private final class BatchExchange: @unchecked Sendable {
         slot.position = position
         let chosen = UnsafeMutableBufferPointer(rebasing: slot.indices[..<range.count])
         for (offset, place) in range.enumerated() { chosen[offset] = indices[place % indices.count] }
-        gatherer.gather(UnsafeBufferPointer(chosen), into: slot.samples)
+        if let augmentation {
+            augmentation.placements(
+                of: UnsafeBufferPointer(chosen), epoch: position.epoch, seed: seed, into: slot.placements)
+        }
+        gatherer.gather(
+            UnsafeBufferPointer(chosen),
+            placements: augmentation == nil ? nil : UnsafeBufferPointer(slot.placements), into: slot.samples)
         switch targets {
         case .classes(let labels, _):
             labels.withUnsafeBufferPointer { labels in

@@ -42,20 +42,28 @@ struct Gatherer: Sendable {
     }
 
     /// Writes the samples at `indices`, which are all in range, to `target`, which has room for them.
-    func gather(_ indices: UnsafeBufferPointer<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+    ///
+    /// - Parameter placements: how each of them is laid down; `nil` as they are.
+    func gather(
+        _ indices: UnsafeBufferPointer<Int>, placements: UnsafeBufferPointer<fovea_placement>? = nil,
+        into target: UnsafeMutableBufferPointer<Float>
+    ) {
         precondition(target.count >= indices.count * outputShape.count)
+        precondition(placements.map { $0.count >= indices.count } ?? true)
+        let placements = placements?.baseAddress
         guard let start = indices.baseAddress, let out = target.baseAddress, !indices.isEmpty else { return }
         factors.withUnsafeBufferPointer { factors in
             if samples.dtype == .uint8 {
                 samples.withUnsafeScalars(of: UInt8.self) { source in
                     fovea_gather_bytes(
-                        source.baseAddress, start, indices.count, sample, factors.baseAddress, stride, out)
+                        source.baseAddress, start, indices.count, sample, placements, factors.baseAddress,
+                        stride, out)
                 }
             } else {
                 terms.withUnsafeBufferPointer { terms in
                     samples.withUnsafeScalars(of: Float.self) { source in
                         fovea_gather_floats(
-                            source.baseAddress, start, indices.count, sample, factors.baseAddress,
+                            source.baseAddress, start, indices.count, sample, placements, factors.baseAddress,
                             terms.baseAddress,
                             stride, out)
                     }

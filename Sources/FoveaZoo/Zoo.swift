@@ -12,7 +12,8 @@ public enum Zoo {
     }
 
     /// All architectures, in the order in which they are listed.
-    public static let entries: [Entry] = LeNet.entries + MultilayerPerceptron.entries + ResNet.entries
+    public static let entries: [Entry] =
+        LeNet.entries + MultilayerPerceptron.entries + ResNet.entries + ResNetCIFAR.entries
 
     /// The architecture called `name`.
     ///

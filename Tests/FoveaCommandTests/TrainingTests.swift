@@ -55,6 +55,68 @@ import Testing
         #expect(try folder.read("again/model.safetensors") == folder.read("run/model.safetensors"))
     }
 
+    @Test func anotherOptimizerLeavesOutWhatARecipeHasSet() throws {
+        try folder.write(
+            "weightDecay: 0.1\noptimizer: adamw\nschedule: step\nmodel: resnet20\ndata: data\n", "c.yaml")
+        for arguments in [
+            ["--config", "c.yaml"], ["--model", "resnet20", "--data", "data", "--optimizer", "adam"],
+        ] {
+            let result = try Command.run(
+                [
+                    "train", "--epochs", "1", "--batch", "8", "--threads", "1", "--output",
+                    "run\(arguments.count)",
+                ]
+                    + arguments, in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+        }
+        let text = String(decoding: try folder.read("run2/config.yaml"), as: UTF8.self)
+        #expect(text.contains("weightDecay: 0.1\n") && text.contains("warmup: 0.0\n"))
+        #expect(text.contains("nesterov: false\n"))
+    }
+
+    @Test func curvesOfRunsSideBySide() throws {
+        for name in ["one", "two"] {
+            let result = try Command.run(train("--epochs", "2", "--output", name), in: folder)
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        let result = try Command.run("curves", "one", "two", "--output", "both", in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.output.split(separator: "\n").count == 4)
+        #expect(try folder.names("both") == ["curves.svg", "report.md"])
+        let report = String(decoding: try folder.read("both/report.md"), as: UTF8.self)
+        #expect(report.contains("![Training and validation curves](curves.svg)"))
+        #expect(report.contains(result.output))
+        #expect(try Command.run("curves", "none", in: folder).status == 66)
+        #expect(try Command.run("curves", in: folder).status == 64)
+    }
+
+    @Test func imagesAreScaledChangedAndLimited() throws {
+        let result = try Command.run(
+            [
+                "train", "--model", "conv 4 k3 - relu - fc 10", "--data", "fashion-mnist", "--input",
+                "1x14x14",
+                "--limit", "400", "--augment", "flip, shift 1", "--epochs", "1", "--batch", "20", "--threads",
+                "1",
+                "--output", "small",
+            ], in: folder)
+        try #require(result.status == 0, "\(result.errors)")
+        #expect(result.errors.contains("340 training and 60 validation samples"))
+        let configuration = String(decoding: try folder.read("small/config.yaml"), as: UTF8.self)
+        #expect(configuration.contains("augment: \"flip, shift 1\"\n"))
+        #expect(configuration.contains("limit: 400\n"))
+        // The model scales what it is evaluated on.
+        let evaluation = try Command.run(
+            "evaluate", "--model", "small/model.safetensors", "--data", "fashion-mnist", in: folder)
+        #expect(evaluation.status == 0, "\(evaluation.errors)")
+        let again = try Command.run(
+            ["train", "--config", "small/config.yaml", "--output", "again"], in: folder)
+        try #require(again.status == 0, "\(again.errors)")
+        #expect(try folder.read("again/model.safetensors") == folder.read("small/model.safetensors"))
+        let wrong = try Command.run(train("--augment", "turn 3", "--output", "wrong"), in: folder)
+        #expect(wrong.status == 64)
+        #expect(wrong.errorLine?.contains("'turn 3'") == true)
+    }
+
     @Test func optionsPrecedeTheFileAndTheFileTheRecipe() throws {
         try folder.write(
             "model: mlp\ndata: elsewhere\nepochs: 7\nseed: 5 # a comment\nlearningRate: 1e-2\nschedule: constant\npatience:\n",

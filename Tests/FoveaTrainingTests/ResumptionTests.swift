@@ -49,6 +49,37 @@ import FoveaTraining
         return history
     }
 
+    /// An augmented run goes on with the images that it would have had.
+    @Test func augmentationResumesToTheSameBits() throws {
+        try withTemporaryFolder { folder in
+            var configuration = Self.configuration
+            configuration.augmentation = try Augmentation("flip, shift 1")
+            let data = Samples.stripes(50)
+            func fit(_ name: String, _ request: StopRequest?, stop: Int) throws -> Model {
+                var model = try Model(Networks.convolutional(), seed: 1, backend: TestBackend.cpu.make())
+                let trainer = Trainer(
+                    configuration, runDirectory: RunDirectory(folder + "/" + name), stopRequest: request
+                ) { event in
+                    if case .step(let record) = event, record.step == stop { request?.stop() }
+                }
+                try trainer.fit(&model, on: data, validation: .fraction(0.2))
+                return model
+            }
+            let whole = try fit("whole", nil, stop: 0)
+            let plain = configuration
+            configuration.augmentation = nil
+            #expect(try fit("plain", nil, stop: 0).weights != whole.weights)
+            configuration = plain
+            for stop in [1, 6, 11] {
+                _ = try fit("stop-\(stop)", StopRequest(), stop: stop)
+                let resumed = try Trainer.resume(
+                    from: RunDirectory(folder + "/stop-\(stop)"), on: data, network: Networks.convolutional(),
+                    backend: TestBackend.cpu.make())
+                #expect(resumed.model.weights == whole.weights)
+            }
+        }
+    }
+
     /// Stopped after any number of steps, a run that is resumed ends in the same bits, log included.
     @Test(arguments: TestBackend.allCases)
     func everyStopResumesToTheSameBits(backend: TestBackend) throws {

@@ -58,7 +58,12 @@ struct RunFile {
 
     /// Puts what the file says into `run`.
     func apply(to run: inout RunConfiguration) throws {
-        for entry in entries {
+        // First what takes the place of others' settings.
+        let (choices, rest) = (
+            entries.filter { ["optimizer", "schedule"].contains($0.key) },
+            entries.filter { !["optimizer", "schedule"].contains($0.key) }
+        )
+        for entry in choices + rest {
             guard let setting = RunSetting(rawValue: entry.key) else {
                 let close = Spelling.closest(to: entry.key, in: RunSetting.allCases.map(\.rawValue))
                 throw failure(
@@ -76,12 +81,14 @@ struct RunFile {
             case .model: run.model = try text(entry)
             case .data: run.data = try text(entry)
             case .input: run.input = try shape(entry)
+            case .limit: run.limit = try integer(entry)
+            case .augment: run.augmentation = try augmentation(entry)
             case .validation: run.validation = try number(entry)
             case .epochs: run.epochs = try integer(entry)
             case .batch: run.batch = try integer(entry)
-            case .optimizer: run.optimizer = try choice(entry)
+            case .optimizer: run.choose(optimizer: try choice(entry))
             case .learningRate: run.learningRate = Float(try number(entry))
-            case .schedule: run.schedule = try choice(entry)
+            case .schedule: run.choose(schedule: try choice(entry))
             case .warmup: run.warmup = try number(entry)
             case .momentum: run.momentum = Float(try number(entry))
             case .nesterov: run.nesterov = try flag(entry)
@@ -157,6 +164,16 @@ struct RunFile {
         return value.shape
     }
 
+    private func augmentation(_ entry: Entry) throws -> Augmentation? {
+        let text = try text(entry)
+        if text == "none" { return nil }
+        do {
+            return try Augmentation(text)
+        } catch {
+            throw failure(entry, error.message)
+        }
+    }
+
     private func choice<Choice: RawRepresentable & CaseIterable>(_ entry: Entry) throws -> Choice
     where Choice.RawValue == String {
         let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
@@ -170,7 +187,8 @@ struct RunFile {
 
 /// The names of the settings, in the order in which they are written.
 enum RunSetting: String, CaseIterable {
-    case model, data, input, validation, epochs, batch, optimizer, learningRate, schedule, warmup, momentum,
+    case model, data, input, limit, augment, validation, epochs, batch, optimizer, learningRate, schedule,
+        warmup, momentum,
         nesterov
     case weightDecay, l2, weights, replaceHead, freeze, seed, restoreBest, patience, checkpointEverySteps,
         threads
@@ -186,6 +204,8 @@ extension RunFile {
                 case .model: run.model.quoted
                 case .data: run.data.quoted
                 case .input: run.input.map { $0.dimensions.map(String.init).joined(separator: "x") }
+                case .limit: run.limit.map { "\($0)" }
+                case .augment: run.augmentation.map { "\($0)".quoted }
                 case .validation: "\(run.validation)"
                 case .epochs: "\(run.epochs)"
                 case .batch: "\(run.batch)"

@@ -3,8 +3,17 @@ import Fovea
 
 /// The settings of a training as options; those that are not given stay as they are.
 struct TrainingOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The shape that images of a folder are scaled to.", valueName: "CxHxW"))
+    @Option(help: ArgumentHelp("The shape that images are scaled to.", valueName: "CxHxW"))
     var input: InputShape?
+
+    @Option(help: ArgumentHelp("Train on so many samples only, each class alike.", valueName: "count"))
+    var limit: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Changes of each training image in each epoch, such as 'flip, shift 2'; 'none' for none.",
+            valueName: "changes"), transform: AugmentationChoice.init)
+    var augment: AugmentationChoice?
 
     @Option(
         help: ArgumentHelp(
@@ -79,16 +88,14 @@ struct TrainingOptions: ParsableArguments {
 
     func apply(to run: inout RunConfiguration) {
         if let input { run.input = input.shape }
+        if let limit { run.limit = limit }
+        if let augment { run.augmentation = augment.augmentation }
         if let validation { run.validation = validation }
         if let epochs { run.epochs = epochs }
         if let batch { run.batch = batch }
-        if let optimizer {
-            // The decay of a recipe belongs to its optimizer.
-            if optimizer != run.optimizer { run.weightDecay = nil }
-            run.optimizer = optimizer
-        }
+        if let optimizer { run.choose(optimizer: optimizer) }
         if let learningRate { run.learningRate = learningRate }
-        if let schedule { run.schedule = schedule }
+        if let schedule { run.choose(schedule: schedule) }
         if let warmup { run.warmup = warmup }
         if let momentum { run.momentum = momentum }
         if let nesterov { run.nesterov = nesterov }
@@ -105,7 +112,8 @@ struct TrainingOptions: ParsableArguments {
 
     /// Whether no option was given.
     var isEmpty: Bool {
-        input == nil && validation == nil && epochs == nil && batch == nil && optimizer == nil
+        input == nil && limit == nil && augment == nil && validation == nil && epochs == nil && batch == nil
+            && optimizer == nil
             && learningRate == nil
             && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil
             && l2 == nil
@@ -116,3 +124,17 @@ struct TrainingOptions: ParsableArguments {
 
 extension RunConfiguration.OptimizerName: ExpressibleByArgument {}
 extension RunConfiguration.Schedule: ExpressibleByArgument {}
+
+/// An augmentation, or that there is to be none.
+struct AugmentationChoice {
+    let augmentation: Augmentation?
+
+    /// - Throws: `ValidationError` where `text` is neither `none` nor an augmentation.
+    init(_ text: String) throws {
+        do {
+            augmentation = text == "none" ? nil : try Augmentation(text)
+        } catch {
+            throw ValidationError(error.message)
+        }
+    }
+}

@@ -25,8 +25,10 @@ public struct Preflight: Sendable {
         let source = try ModelSource(run.model)
         var begin: Model?
         if case .file(let path) = source { begin = try Model(contentsOf: path, backend: backend) }
-        let imageShape = begin?.sampleShape ?? run.input ?? source.imageShape
-        data = try DataSource(run.data, imageShape: imageShape).load()
+        data = try DataSource(
+            run.data, imageShape: begin?.sampleShape ?? run.input, folderImageShape: source.imageShape,
+            limit: run.limit, seed: run.seed
+        ).load()
         let shape = data.train.sampleShape
         if let input = run.input, input != shape {
             throw TrainingError(

@@ -18,8 +18,13 @@ public struct RunConfiguration: Hashable, Sendable {
     public var model: String
     /// A built-in name or a path.
     public var data: String
-    /// The shape of a sample, that of the data unless given; folders of images are scaled to it.
+    /// The shape that images are scaled to, that of the data unless given; for a folder of images of several sizes that of
+    /// the model.
     public var input: Shape?
+    /// The number of training samples that are used, each class alike; all unless given.
+    public var limit: Int?
+    /// The changes of each training image in each epoch.
+    public var augmentation: Augmentation?
     /// The share of the training samples that is validated on after each epoch; 0 for none.
     public var validation = 0.15
     /// The number of times that each sample is used.
@@ -66,6 +71,18 @@ public struct RunConfiguration: Hashable, Sendable {
         Recipe.standard(for: model).apply(to: &self)
     }
 
+    /// Takes `name` as the optimizer, and leaves out what a recipe has set for another.
+    public mutating func choose(optimizer name: OptimizerName) {
+        if name != optimizer { (weightDecay, nesterov) = (nil, false) }
+        optimizer = name
+    }
+
+    /// Takes `course` as the schedule, and leaves out what a recipe has set for another.
+    public mutating func choose(schedule course: Schedule) {
+        if course != schedule { warmup = 0 }
+        schedule = course
+    }
+
     /// The settings of the training.
     ///
     /// - Throws: ``TrainingError`` where one has no meaning, or does nothing beside the others.
@@ -76,6 +93,7 @@ public struct RunConfiguration: Hashable, Sendable {
         training.seed = seed
         training.frozen = freeze.map { KeyPattern($0) }
         try refuse(replaceHead && weights == nil, "the head is replaced in given weights; give weights, too")
+        training.augmentation = augmentation
         training.restoresBest = restoreBest
         training.patience = patience
         training.checkpointEverySteps = checkpointEverySteps
@@ -107,6 +125,7 @@ public struct RunConfiguration: Hashable, Sendable {
             validation == 0 && (restoreBest || patience != nil),
             "the best epoch and early stopping are decided on a validation set; raise validation above 0")
         if let l2 { try refuse(!(l2 >= 0 && l2.isFinite), "l2 is 0 or more, not \(l2)") }
+        if let limit { try refuse(limit < 1, "limit is a number of samples from 1 on, not \(limit)") }
         if let threads {
             try refuse(!(1...1024).contains(threads), "threads is in 1 ... 1024, not \(threads)")
         }
@@ -140,6 +159,12 @@ public struct Recipe: Hashable, Sendable {
     public var l2: Float?
     /// The share validated on.
     public var validation: Double
+    /// The epochs of linear growth before the cosine.
+    public var warmup = 0.0
+    /// Whether `sgd` looks ahead, after Nesterov.
+    public var nesterov = false
+    /// The changes of each training image.
+    public var augmentation: Augmentation?
 
     /// The settings for the model called `name`, or those for any other where it is none of the zoo.
     public static func standard(for name: String) -> Recipe {
@@ -152,6 +177,11 @@ public struct Recipe: Hashable, Sendable {
             Recipe(
                 epochs: 15, batch: 128, optimizer: .adam, learningRate: 2e-3, schedule: .cosine, l2: 1e-3,
                 validation: 0.05)
+        case "resnet20", "resnet20_b", "resnet56", "plain20", "plain56":
+            Recipe(
+                epochs: 15, batch: 128, optimizer: .sgd, learningRate: 0.1, schedule: .cosine,
+                weightDecay: 5e-4, validation: 0.05, warmup: 1, nesterov: true,
+                augmentation: .flipAndShift)
         case _ where name.hasPrefix("resnet"):
             Recipe(
                 epochs: 30, batch: 64, optimizer: .sgd, learningRate: 0.05, schedule: .cosine,
@@ -172,5 +202,8 @@ public struct Recipe: Hashable, Sendable {
         run.weightDecay = weightDecay
         run.l2 = l2
         run.validation = validation
+        run.warmup = warmup
+        run.nesterov = nesterov
+        run.augmentation = augmentation
     }
 }

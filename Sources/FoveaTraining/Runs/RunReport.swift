@@ -89,6 +89,9 @@ public struct RunReport: Sendable {
         if !configuration.frozen.isEmpty {
             rows.append(["frozen", configuration.frozen.map { "`\($0.text)`" }.joined(separator: ", ")])
         }
+        if let augmentation = configuration.augmentation {
+            rows.append(["augmentation", "\(augmentation)"])
+        }
         if let patience = configuration.patience { rows.append(["patience", "\(patience) epochs"]) }
         return "## Settings\n\n" + Self.table(["", ""], rows)
     }

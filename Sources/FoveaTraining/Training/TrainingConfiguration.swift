@@ -1,4 +1,5 @@
 import Foundation
+import FoveaData
 import FoveaNN
 
 /// Everything that decides a training besides the network and the data.
@@ -20,6 +21,8 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var seed: UInt64 = 0
     /// Whether each epoch takes the samples in an order of its own; otherwise as they are stored.
     public var shuffles = true
+    /// The changes of each training image in each epoch; `nil` for none.
+    public var augmentation: Augmentation?
     /// What decides which epoch is the best, on the validation set.
     public var monitor = Monitor.loss
     /// Whether the numbers of the best epoch are those that the model gets.
@@ -71,6 +74,7 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
         frozen = try value(.frozen, frozen)
         seed = try value(.seed, seed)
         shuffles = try value(.shuffles, shuffles)
+        augmentation = try container.decodeIfPresent(Augmentation.self, forKey: .augmentation)
         monitor = try value(.monitor, monitor)
         restoresBest = try value(.restoresBest, restoresBest)
         patience = try container.decodeIfPresent(Int.self, forKey: .patience)

@@ -65,6 +65,11 @@ final class TrainingSession {
                 "the batch size is \(configuration.batchSize) and there are \(set.count) training samples; "
                     + "lower it to \(set.count) or less")
         }
+        guard configuration.augmentation == nil || set.dataset.sampleShape.rank == 3 else {
+            throw TrainingError(
+                .configuration,
+                "there is an augmentation of images and a sample is \(set.dataset.sampleShape); leave it out")
+        }
         guard validation != nil || !(configuration.restoresBest || configuration.patience != nil) else {
             throw TrainingError(
                 .configuration,
@@ -118,6 +123,7 @@ final class TrainingSession {
             let (epoch, batch) = step.quotientAndRemainder(dividingBy: span.stepsPerEpoch)
             loader = try BatchLoader(
                 samplesToTrain.dataset, order: order, preprocessing: samplesToTrain.preprocessing,
+                augmentation: configuration.augmentation, seed: configuration.seed,
                 from: BatchPosition(epoch: epoch, batch: batch))
         }
         loader!.next { batch in
