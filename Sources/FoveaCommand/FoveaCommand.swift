@@ -21,7 +21,7 @@ struct FoveaCommand: ParsableCommand {
         subcommands: [
             Models.self, SummaryCommand.self, Train.self, Evaluate.self, Predict.self, Forward.self,
             Gradients.self,
-            Bench.self, DataCommand.self, Curves.self,
+            Bench.self, DataCommand.self, Show.self, Curves.self,
         ])
 
     static func main() {

@@ -125,10 +125,18 @@ public struct Window: Hashable, Sendable {
             input.height + padding.top + padding.bottom - span.height,
             input.width + padding.left + padding.right - span.width)
         guard room.height >= 0, room.width >= 0 else {
+            // The axis that is too short, with its numbers in the formula.
+            let isHeight = room.height < 0
+            func along(_ size: Size2D) -> Int { isHeight ? size.height : size.width }
+            let total = isHeight ? padding.top + padding.bottom : padding.left + padding.right
+            let empty = Int((Double(along(room)) / Double(along(stride))).rounded(.down)) + 1
             throw GraphError(
                 """
                 the window of \(span.height)x\(span.width) does not fit into the input of \
-                \(input.height)x\(input.width) with padding \(padding): the output would be empty; \
+                \(input.height)x\(input.width) with padding \(padding): the output would be empty, with \
+                o = floor((i + p - d (k - 1) - 1) / s) + 1 = floor((\(along(input)) + \(total) - \
+                \(along(dilation)) * \(along(kernel) - 1) - 1) / \(along(stride))) + 1 = \(empty) \
+                \(isHeight ? "rows" : "columns"); \
                 use a larger input, more padding, or fewer or smaller windows and strides before this layer
                 """)
         }

@@ -6,7 +6,9 @@ import FoveaTensor
 /// `y = weight · (x - mean) / √(variance + ε) + bias`. In training mean and variance are the batch's (the variance divided
 /// by the count `m`) over the axes N, H and W, and the running statistics follow as
 /// `running = (1 - momentum) · running + momentum · batch`, there with the variance divided by `m - 1`. In prediction they
-/// are the running ones. This is PyTorch's convention: Keras' momentum is one minus this one, and its ε is 1e-3.
+/// are the running ones, which they are in training, too, where both parameters are frozen: the layer is then a fixed
+/// function, the same in training and prediction, and the running statistics stay as they are. (PyTorch's
+/// `requires_grad = False` leaves the statistics following the batches until `eval()` is called on the layer.) This is PyTorch's convention: Keras' momentum is one minus this one, and its ε is 1e-3.
 ///
 /// - Input: `[N, C, H, W]` or `[N, C]`. Output: the same shape.
 /// - Parameters created: `weight [C]` (ones), `bias [C]` (zeros); statistics: `running_mean [C]` (zeros),
@@ -51,12 +53,12 @@ public struct BatchNorm: Layer {
         let variance = try context.graph.variable(
             "running_var", channels, role: .statistic, initial: .constant(1))
         switch context.mode {
-        case .training:
+        case .training where !context.isFrozen("weight", "bias"):
             return try context.graph.batchNorm(
                 input, scale: scale, shift: shift, runningMean: mean, runningVariance: variance,
                 epsilon: epsilon,
                 momentum: momentum)
-        case .prediction:
+        case .training, .prediction:
             return try context.graph.batchNormInference(
                 input, scale: scale, shift: shift, mean: mean, variance: variance, epsilon: epsilon)
         }

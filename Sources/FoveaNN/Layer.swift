@@ -31,6 +31,8 @@ public struct BuildContext: Sendable {
     public let usesDropout: Bool
     /// The penalty on the weights of layers without one of their own.
     public let regularizer: Regularizer?
+    /// The keys of the parameters that training leaves as they are.
+    public let frozen: Set<String>
     /// The penalties declared so far, scalars; only in training.
     public private(set) var penalties: [Graph.Value] = []
     /// Whether the layers of auxiliary heads are added in prediction too, to learn what variables they have.
@@ -46,12 +48,18 @@ public struct BuildContext: Sendable {
     }
 
     /// An empty graph to be made for `mode`.
-    public init(mode: Mode, regularizer: Regularizer? = nil, usesDropout: Bool = true) {
-        self.init(mode: mode, regularizer: regularizer, usesDropout: usesDropout, declaresHeads: false)
+    public init(
+        mode: Mode, regularizer: Regularizer? = nil, usesDropout: Bool = true, frozen: Set<String> = []
+    ) {
+        self.init(
+            mode: mode, regularizer: regularizer, usesDropout: usesDropout, frozen: frozen, declaresHeads: false)
     }
 
-    init(mode: Mode, regularizer: Regularizer?, usesDropout: Bool, declaresHeads: Bool) {
+    init(
+        mode: Mode, regularizer: Regularizer?, usesDropout: Bool, frozen: Set<String> = [], declaresHeads: Bool
+    ) {
         graph = Graph()
+        self.frozen = frozen
         self.mode = mode
         self.regularizer = regularizer
         self.usesDropout = usesDropout
@@ -66,6 +74,12 @@ public struct BuildContext: Sendable {
     /// The shape of `value`.
     public func shape(of value: Graph.Value) -> Shape { graph.shape(of: value) }
 
+    /// Whether training leaves all the parameters `names` under the present path as they are.
+    public func isFrozen(_ names: String...) -> Bool {
+        let prefix = graph.path.isEmpty ? "" : graph.path + "."
+        return !frozen.isEmpty && names.allSatisfy { frozen.contains(prefix + $0) }
+    }
+
     /// Applies `layer` to `input` under `name` in the path; an empty name adds nothing to the path.
     public mutating func apply(
         _ layer: any Layer, named name: String = "", to input: Graph.Value
@@ -78,12 +92,15 @@ public struct BuildContext: Sendable {
 }
 
 extension BuildContext {
-    /// Declares the parameter `weight` of `shape`, with the penalty of the layer or else of the network.
+    /// Declares the parameter `weight` of `shape`, with the penalty of the layer or else of the network; a frozen one has
+    /// none.
     public mutating func weight(
         _ shape: Shape, _ initializer: Initializer, _ regularizer: Regularizer? = nil
     ) throws(GraphError) -> Graph.Value {
         let weight = try graph.variable("weight", shape, initial: initializer.initialValue(weight: shape))
-        if mode == .training, case .l2(let strength)? = regularizer ?? self.regularizer, strength != 0 {
+        if mode == .training, !isFrozen("weight"), case .l2(let strength)? = regularizer ?? self.regularizer,
+            strength != 0
+        {
             guard strength > 0, strength.isFinite else {
                 throw GraphError(path: graph.path, "the strength of a penalty is positive, not \(strength)")
             }

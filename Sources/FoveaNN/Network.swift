@@ -88,12 +88,15 @@ public struct Network: Sendable {
     /// `loss` is the mean over the batch of what the network itself gives, without auxiliary heads and penalties, so that it
     /// compares with the loss in validation; `auxiliary` is the sum over the heads of weight times loss.
     ///
-    /// - Parameter usesDropout: off to make the gradient a function of input and weights alone.
+    /// - Parameters:
+    ///   - usesDropout: off to make the gradient a function of input and weights alone.
+    ///   - frozen: the keys of parameters that are left as they are, which have no penalty; see ``BatchNorm``.
     /// - Throws: `GraphError` where the layers do not fit the input, each other, or the task, or the loss not the task.
-    public func trainingForward(batchSize: Int, usesDropout: Bool = true) throws(GraphError)
-        -> TrainingForward
-    {
-        var context = BuildContext(mode: .training, regularizer: regularizer, usesDropout: usesDropout)
+    public func trainingForward(
+        batchSize: Int, usesDropout: Bool = true, frozen: Set<String> = []
+    ) throws(GraphError) -> TrainingForward {
+        var context = BuildContext(
+            mode: .training, regularizer: regularizer, usesDropout: usesDropout, frozen: frozen)
         let result = try applyLayers(batchSize: batchSize, in: &context)
         context.graph.pushScope("loss")
         let answers = try answers(batchSize: batchSize, in: &context.graph)
@@ -153,14 +156,7 @@ public struct Network: Sendable {
     /// The layers applied to the input `input`, with a result that fits the task.
     private func applyLayers(batchSize: Int, in context: inout BuildContext) throws(GraphError) -> Graph.Value
     {
-        guard batchSize >= 1, batchSize <= BuildContext.largestHyperparameter else {
-            throw GraphError(
-                "the batch size is in 1 ... \(BuildContext.largestHyperparameter), not \(batchSize)")
-        }
-        guard [1, 3].contains(inputShape.rank), inputShape.dimensions.allSatisfy({ $0 >= 1 }) else {
-            throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(inputShape)")
-        }
-        let input = try context.graph.input("input", TensorType(Shape([batchSize] + inputShape.dimensions)))
+        let input = try context.sampleInput(inputShape, batchSize: batchSize)
         return try fitting(try context.apply(layers, to: input), batchSize: batchSize, in: &context)
     }
 
@@ -179,6 +175,21 @@ public struct Network: Sendable {
             )
         }
         return result
+    }
+}
+
+extension BuildContext {
+    /// The graph's input `input`: a batch of `batchSize` samples of `shape`.
+    ///
+    /// - Throws: `GraphError` where one of them has no meaning.
+    mutating func sampleInput(_ shape: Shape, batchSize: Int) throws(GraphError) -> Graph.Value {
+        guard batchSize >= 1, batchSize <= Self.largestHyperparameter else {
+            throw GraphError("the batch size is in 1 ... \(Self.largestHyperparameter), not \(batchSize)")
+        }
+        guard [1, 3].contains(shape.rank), shape.dimensions.allSatisfy({ $0 >= 1 }) else {
+            throw GraphError("the shape of a sample is [C, H, W] or [F], all positive, not \(shape)")
+        }
+        return try graph.input("input", TensorType(Shape([batchSize] + shape.dimensions)))
     }
 }
 

@@ -46,6 +46,57 @@ import Testing
         #expect(try Command.run("summary", "lenet5", "--markdown", in: folder).output.hasPrefix("| layer |"))
     }
 
+    @Test func summaryComparesAndTakesPartsOfNetworks() throws {
+        let part = try Command.run("summary", "conv 1 k5", "--input", "3x50x50", "--json", in: folder).json()
+        #expect(part["weights"] as? Int == 75)
+        #expect(part["biases"] as? Int == 1)
+        #expect(part["outputShape"] as? [Int] == [1, 1, 46, 46])
+        let connectivity = (part["layers"] as? [[String: Any]])?.first?["connectivity"] as? [String: Int]
+        #expect(
+            connectivity == ["shared": 75, "locallyConnected": 75 * 2116, "fullyConnected": 7500 * 2116])
+        // An activation at the end is no classifier's; a dense layer is one's.
+        #expect(try Command.run("summary", "conv 1 k5 - relu", "--input", "1x9x9", in: folder).status == 0)
+        #expect(
+            try Command.run("summary", "fc 3", "--input", "4", in: folder).output.contains("probabilities"))
+
+        let arguments = ["summary", "--compare", "conv 1 k5", "conv 1 k3 - conv 1 k3", "--input", "3x50x50"]
+        let json = try Command.run(arguments + ["--json"], in: folder).json()
+        #expect(((json["first"] as? [String: Any])?["numbers"] as? [String: Int])?["weights"] == 75)
+        #expect(((json["second"] as? [String: Any])?["numbers"] as? [String: Int])?["weights"] == 36)
+        #expect((json["differences"] as? [String: Int])?["weights"] == -39)
+        #expect(
+            try Command.run(arguments, in: folder).output.contains("weights                  75         36"))
+        #expect(
+            try Command.run(arguments + ["--markdown"], in: folder).output.contains("| weights | 75 | 36 |"))
+        #expect(
+            try Command.run("summary", "lenet5", "--weights", in: folder).output.contains(
+                "conv1  1x6x28x28        5        3,687,936            117,600     150"))
+        let alone = try Command.run("summary", "--compare", "lenet5", in: folder)
+        #expect(alone.status == 64)
+        #expect(alone.errorLine?.contains("--compare takes two models, not 1") ?? false)
+        let empty = try Command.run("summary", "conv 1 k5", "--input", "3x50x4", in: folder)
+        #expect(empty.status == 64)
+        #expect(empty.errorLine?.contains("conv1: the window of 5x5 does not fit") ?? false)
+    }
+
+    /// 60 million weights are 240 MB; the process may write to 40.
+    #if os(Linux)
+        @Test func summaryOfADeepNetworkAllocatesNoWeights() throws {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -d 40000; exec \"$0\" summary resnet152", Command.binary.path]
+            process.standardOutput = FileHandle.nullDevice
+            let elapsed = try ContinuousClock().measure {
+                try process.run()
+                process.waitUntilExit()
+            }
+            #expect(process.terminationStatus == 0)
+            #if !DEBUG
+                #expect(elapsed < .milliseconds(300))
+            #endif
+        }
+    #endif
+
     @Test(arguments: ["train", "infer"])
     func benchMeasures(_ mode: String) throws {
         let result = try Command.run(

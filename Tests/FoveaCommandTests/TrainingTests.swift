@@ -168,6 +168,65 @@ import Testing
         #expect(folder.exists("run/model.safetensors"))
     }
 
+    @Test func aRunLearnsOnFromWeights() throws {
+        func train(_ more: String...) throws -> Command.Result {
+            try Command.run(
+                [
+                    "train", "--model", "conv 4 k3 - bn - relu - gap - fc 2", "--data", "data", "--batch",
+                    "8",
+                    "--threads", "1", "--checkpoint-every-steps", "3",
+                ] + more, in: folder)
+        }
+        try #require(try train("--epochs", "2", "--output", "first").status == 0)
+        let arguments = [
+            "--weights", "first/model.safetensors", "--replace-head", "--freeze", "conv1", "--freeze", "bn?",
+        ]
+        let result = try Command.run(
+            [
+                "train", "--model", "conv 4 k3 - bn - relu - gap - fc 2", "--data", "data", "--batch", "8",
+                "--threads",
+                "1", "--epochs", "3", "--seed", "4", "--output", "second",
+            ] + arguments, in: folder)
+        try #require(result.status == 0, "\(result.errors)")
+        #expect(result.errors.contains("54 parameters, 44 of them frozen, "))
+        let (first, second) = try (
+            SafeTensors(contentsOf: folder.path + "/first/model.safetensors"),
+            SafeTensors(contentsOf: folder.path + "/second/model.safetensors")
+        )
+        for entry in first.entries {
+            let isSame = try first.tensor(named: entry.name) == second.tensor(named: entry.name)
+            #expect(isSame == !entry.name.hasPrefix("fc1"), "\(entry.name)")
+        }
+        let config = String(decoding: try folder.read("second/config.yaml"), as: UTF8.self)
+        for line in [
+            "weights: \"first/model.safetensors\"", "replaceHead: true", "freeze: [\"conv1\", \"bn?\"]",
+        ] {
+            #expect(config.contains(line + "\n"), "\(config)")
+        }
+        // The configuration repeats the run, and it goes on from its checkpoint when the weights are gone.
+        try #require(
+            try Command.run("train", "--config", "second/config.yaml", "--output", "third", in: folder).status
+                == 0)
+        #expect(try folder.read("third/model.safetensors") == folder.read("second/model.safetensors"))
+        try FileManager.default.removeItem(atPath: folder.path + "/first/model.safetensors")
+        let names = try folder.names("third/checkpoints")
+        try FileManager.default.removeItem(
+            atPath: folder.path + "/third/checkpoints/" + (try #require(names.last)))
+        try FileManager.default.removeItem(atPath: folder.path + "/third/model.safetensors")
+        let resumed = try Command.run("train", "--resume", "third", in: folder)
+        try #require(resumed.status == 0, "\(resumed.errors)")
+        #expect(resumed.errors.contains("going on after step"))
+        #expect(try folder.read("third/model.safetensors") == folder.read("second/model.safetensors"))
+
+        let wrong = try train("--freeze", "conv2", "--output", "none")
+        #expect(wrong.status == 64)
+        #expect(wrong.errorLine?.contains("'conv2' of what is to be frozen matches no parameter") ?? false)
+        let headless = try train("--replace-head", "--output", "none")
+        #expect(headless.status == 64)
+        #expect(headless.errorLine?.contains("give weights, too") ?? false)
+        #expect(!folder.exists("none"))
+    }
+
     @Test func aTrainedModelEvaluatesAndPredicts() throws {
         let trained = try Command.run(train("--epochs", "8", "--output", "run"), in: folder)
         try #require(trained.status == 0, "\(trained.errors)")

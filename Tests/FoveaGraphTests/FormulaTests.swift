@@ -147,7 +147,7 @@ import Testing
                 let deviation = (parameters[3][c] + Double(rule.epsilon)).squareRoot()
                 return parameters[0][c] * (element - parameters[2][c]) / deviation + parameters[1][c]
             }
-            expectClose(try outputs(of: given)["y"]!, expected, given)
+            expectClose(try outputs(of: given)["y0"]!, expected, given)
         }
     }
 

@@ -88,7 +88,8 @@ import Testing
         #expect(
             text(x: [1, 3, 2, 5], weight: [8, 3, 3, 3]) == """
                 block.conv1: the window of 3x3 does not fit into the input of 2x5 with padding 0: the output would be \
-                empty; use a larger input, more padding, or fewer or smaller windows and strides before this layer
+                empty, with o = floor((i + p - d (k - 1) - 1) / s) + 1 = floor((2 + 0 - 1 * 2 - 1) / 1) + 1 = 0 rows; \
+                use a larger input, more padding, or fewer or smaller windows and strides before this layer
                 """)
     }
 

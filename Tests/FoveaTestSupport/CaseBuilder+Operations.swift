@@ -166,7 +166,7 @@ extension CaseBuilder {
             mean: variable("mean", [channels], role: .statistic),
             variance: variable("variance", [channels], .positive, role: .statistic),
             epsilon: choice([1e-5, 1e-3]))
-        try graph.output("y", y)
+        try finish(y)
     }
 
     /// Two shapes that broadcast: the index runs through every combination of equal and missing extents of

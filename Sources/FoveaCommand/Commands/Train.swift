@@ -160,6 +160,8 @@ struct Train: ParsableCommand {
             return try train(run, in: directory)
         }
         let backend = CPUBackend(threads: run.threads)
+        // The checkpoint holds the numbers; the file that the run began with may be gone.
+        (run.weights, run.replaceHead) = (nil, false)
         let preflight = try Preflight(run, backend: backend)
         let display = TrainingDisplay()
         let request = StopRequest()

@@ -94,6 +94,9 @@ struct RunFile {
             case .nesterov: run.nesterov = try flag(entry)
             case .weightDecay: run.weightDecay = Float(try number(entry))
             case .l2: run.l2 = Float(try number(entry))
+            case .weights: run.weights = try text(entry)
+            case .replaceHead: run.replaceHead = try flag(entry)
+            case .freeze: run.freeze = try texts(entry)
             case .seed: run.seed = try seed(entry)
             case .restoreBest: run.restoreBest = try flag(entry)
             case .patience: run.patience = try integer(entry)
@@ -117,6 +120,17 @@ struct RunFile {
     }
 
     private func text(_ entry: Entry) throws -> String { try scalar(entry, "a text") }
+
+    /// One text, or several in a list.
+    private func texts(_ entry: Entry) throws -> [String] {
+        guard case .sequence(let sequence) = entry.value else { return [try text(entry)] }
+        return try sequence.map { element in
+            guard case .scalar(let scalar) = element else {
+                throw failure(entry, "\(entry.key) is a list of something else; expected a list of texts")
+            }
+            return scalar.string
+        }
+    }
 
     private func integer(_ entry: Entry) throws -> Int { try value(entry, "a whole number", Int.init) }
 
@@ -176,7 +190,8 @@ enum RunSetting: String, CaseIterable {
     case model, data, input, limit, augment, validation, epochs, batch, optimizer, learningRate, schedule,
         warmup, momentum,
         nesterov
-    case weightDecay, l2, seed, restoreBest, patience, checkpointEverySteps, threads
+    case weightDecay, l2, weights, replaceHead, freeze, seed, restoreBest, patience, checkpointEverySteps,
+        threads
 }
 
 extension RunFile {
@@ -202,6 +217,10 @@ extension RunFile {
                 case .nesterov: "\(run.nesterov)"
                 case .weightDecay: run.weightDecay.map { "\($0)" }
                 case .l2: run.l2.map { "\($0)" }
+                case .weights: run.weights?.quoted
+                case .replaceHead: run.replaceHead ? "true" : nil
+                case .freeze:
+                    run.freeze.isEmpty ? nil : "[" + run.freeze.map(\.quoted).joined(separator: ", ") + "]"
                 case .seed: "\(run.seed)"
                 case .restoreBest: "\(run.restoreBest)"
                 case .patience: run.patience.map { "\($0)" }

@@ -14,7 +14,10 @@ final class TrainingDisplay {
         case .started(let start):
             self.start = start
             var text =
-                "\(Format.grouped(start.parameters)) parameters, \(Format.grouped(start.samples)) training and "
+                "\(Format.grouped(start.parameters)) parameters, "
+                + (start.frozenParameters > 0
+                    ? "\(Format.grouped(start.frozenParameters)) of them frozen, " : "")
+                + "\(Format.grouped(start.samples)) training and "
                 + "\(Format.grouped(start.validationSamples)) validation samples, "
                 + "\(start.epochs) epochs, \(Format.grouped(start.steps)) steps of \(start.batchSize)"
             if start.stepsMade > 0 { text += ", going on after step \(Format.grouped(start.stepsMade))" }

@@ -57,6 +57,23 @@ struct TrainingOptions: ParsableArguments {
         help: ArgumentHelp("The strength of an L2 penalty on weights, not on biases.", valueName: "strength"))
     var l2: Float?
 
+    @Option(
+        help: ArgumentHelp(
+            "Weights to begin with (.safetensors), of the same architecture; every key must fit.",
+            valueName: "file"))
+    var weights: String?
+
+    @Flag(help: "Leave the last layer out of the weights given: it starts anew, for other classes.")
+    var replaceHead = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Leave parameters as they are whose key, or a layer on its path, matches, as in 'layer1' or '*.bias'; may be \
+            repeated.
+            """, valueName: "pattern"))
+    var freeze: [String] = []
+
     @Option(help: ArgumentHelp("What decides weights, order, split and dropout.", valueName: "number"))
     var seed: UInt64?
 
@@ -84,6 +101,9 @@ struct TrainingOptions: ParsableArguments {
         if let nesterov { run.nesterov = nesterov }
         if let weightDecay { run.weightDecay = weightDecay }
         if let l2 { run.l2 = l2 }
+        if let weights { run.weights = weights }
+        if replaceHead { run.replaceHead = true }
+        if !freeze.isEmpty { run.freeze = freeze }
         if let seed { run.seed = seed }
         if let restoreBest { run.restoreBest = restoreBest }
         if let patience { run.patience = patience }
@@ -97,7 +117,8 @@ struct TrainingOptions: ParsableArguments {
             && learningRate == nil
             && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil
             && l2 == nil
-            && seed == nil && restoreBest == nil && patience == nil && checkpointEverySteps == nil
+            && weights == nil && !replaceHead && freeze.isEmpty && seed == nil && restoreBest == nil
+            && patience == nil && checkpointEverySteps == nil
     }
 }
 

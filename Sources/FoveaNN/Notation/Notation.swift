@@ -52,6 +52,9 @@ public struct Notation: Layer, Hashable {
     /// Whether the text ended in `softmax`.
     public var endsInSoftmax: Bool { parts.last == .softmax }
 
+    /// Whether the last layer is an activation other than softmax, as in the middle of a network.
+    package var endsInActivation: Bool { if case .activation? = expanded.last { true } else { false } }
+
     /// Adds the layer to the graph of `context`.
     public func apply(to input: Graph.Value, in context: inout BuildContext) throws(GraphError) -> Graph.Value
     {

@@ -79,10 +79,18 @@ public struct Model: Sendable {
 
     /// Replaces all parameters and statistics, those of auxiliary heads included.
     ///
+    /// - Parameter replacesHead: whether the last layers (``FoveaNN/Network/headKeys()``) are left out of it and keep the
+    ///   model's present numbers, whatever `weights` has for them.
     /// - Throws: ``TrainingError`` that names every missing, unexpected and misshapen key.
-    public mutating func setWeights(_ weights: [(name: String, tensor: Tensor)], source: String) throws {
+    public mutating func setWeights(
+        _ weights: [(name: String, tensor: Tensor)], source: String, replacesHead: Bool = false
+    ) throws {
         let variables = try network.variables()
-        state = ModelState(try WeightMatching.match(weights, to: variables, source: source))
+        // Without replacing, the head only serves the message.
+        let head = replacesHead ? try network.headKeys() : (try? network.headKeys()) ?? []
+        let matched = try WeightMatching.match(
+            weights, to: variables, source: source, head: head, replacesHead: replacesHead)
+        state = ModelState(state.tensors.merging(matched) { $1 })
     }
 
     /// Replaces the numbers by those of a training of this network.

@@ -55,12 +55,19 @@ extension Model {
 
     /// Replaces all numbers by those in the safetensors file at `path`.
     ///
-    /// Only the tensors of the file are read. PyTorch's `num_batches_tracked` are passed over.
+    /// The file holds tensors, or is a model's. A model's preprocessing comes with its numbers, which mean little
+    /// without it, where this model has none yet. PyTorch's `num_batches_tracked` are passed over.
     ///
-    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` that names every missing,
-    ///   unexpected and misshapen key.
-    public mutating func loadWeights(from path: String) throws {
-        try setWeights(try SafeTensors(contentsOf: path).tensors(), source: path)
+    /// - Parameter replacesHead: whether the last layers keep the model's present numbers, whatever the file has for them:
+    ///   to learn other classes from what the file knows.
+    /// - Throws: `FormatError` where the file is damaged, ``TrainingError`` that names every missing, unexpected and
+    ///   misshapen key, or where the file is of a model with other classes whose head is not replaced.
+    public mutating func loadWeights(from path: String, replacesHead: Bool = false) throws {
+        let file = try SafeTensors(contentsOf: path)
+        let header = try ModelHeader(file.metadata, source: path)
+        try setWeights(file.tensors(), source: path, replacesHead: replacesHead)
+        if preprocessing == nil { preprocessing = header.preprocessing }
+        if !replacesHead, labels.isEmpty { labels = header.labels }
     }
 
     /// The numbers in the order of the graph.

@@ -91,6 +91,23 @@ public enum ModelSource: Hashable, Sendable {
         }
     }
 
+    /// What the model costs and sees on batches of `batchSize` samples; see ``Summary``.
+    ///
+    /// A notation that ends in feature maps or in an activation, as parts of a network do, is summarized as it is, for
+    /// no task.
+    ///
+    /// - Throws: as ``architecture(input:task:)`` and as the network's graphs.
+    public func summary(input: Shape? = nil, task: Network.Task? = nil, batchSize: Int = 1) throws -> Summary
+    {
+        if case .notation(let text) = self, task == nil, let input {
+            let notation = try Notation(text)
+            let layers = try Summary(of: notation, inputShape: input, batchSize: batchSize)
+            let isPart = layers.outputShape.count != 2 && layers.outputShape.dropFirst(2) != [1, 1]
+            if isPart || notation.endsInActivation { return layers }
+        }
+        return try Summary(of: architecture(input: input, task: task).network(), batchSize: batchSize)
+    }
+
     /// The number of values that the layers of `notation` give for a sample of `input`.
     private static func width(of notation: Notation, input: Shape) throws(GraphError) -> Int {
         var context = BuildContext(mode: .prediction)

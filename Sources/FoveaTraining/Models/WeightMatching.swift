@@ -6,24 +6,31 @@ struct WeightMatching {
     private var missing: [String] = []
     private var unexpected: [String] = []
     private var misshapen: [String] = []
+    /// Whether all that is misshapen belongs to the last layers.
+    private var onlyHeadDiffers = true
 
     /// The tensors of `given` that the variables name.
     ///
     /// PyTorch's counters of batches, `….num_batches_tracked`, are passed over: nothing here depends on them.
     ///
+    /// - Parameters:
+    ///   - head: the keys of the last layers.
+    ///   - replacesHead: whether the keys of the head are passed over, whatever `given` has under them.
     /// - Throws: ``TrainingError`` that names every missing, unexpected and misshapen key.
     static func match(
-        _ given: [(name: String, tensor: Tensor)], to variables: [Graph.Variable], source: String
+        _ given: [(name: String, tensor: Tensor)], to variables: [Graph.Variable], source: String,
+        head: Set<String> = [], replacesHead: Bool = false
     ) throws(TrainingError) -> [String: Tensor] {
         let tensors = Dictionary(given.map { ($0.name, $0.tensor) }) { first, _ in first }
         var matching = WeightMatching()
         var result: [String: Tensor] = [:]
-        for variable in variables {
+        for variable in variables where !(replacesHead && head.contains(variable.key)) {
             guard let tensor = tensors[variable.key] else {
                 matching.missing.append(variable.key)
                 continue
             }
             guard tensor.shape == variable.type.shape, tensor.dtype.isFloatingPoint else {
+                matching.onlyHeadDiffers = matching.onlyHeadDiffers && head.contains(variable.key)
                 matching.misshapen.append(
                     "\(variable.key) (\(tensor.dtype)\(tensor.shape), not \(variable.type))")
                 continue
@@ -46,7 +53,9 @@ struct WeightMatching {
             .map { "\($0.1.count) \($0.0): \(Self.list($0.1))" }
         guard !lists.isEmpty else { return nil }
         return "the weights in \(source) do not fit the network; " + lists.joined(separator: "; ")
-            + "; check that the file is of this architecture, number of classes and input"
+            + (missing.isEmpty && unexpected.isEmpty && onlyHeadDiffers
+                ? "; only the last layer differs: to learn other classes, replace the head (--replace-head)"
+                : "; check that the file is of this architecture, number of classes and input")
     }
 
     /// The keys, or the first eight and how many more there are.

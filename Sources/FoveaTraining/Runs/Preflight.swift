@@ -40,11 +40,19 @@ public struct Preflight: Sendable {
             data.train = try model.matching(data.train)
             data.test = try data.test.map(model.matching)
             try Self.check(model.sampleShape, against: shape, run)
+            if run.weights != nil {
+                throw TrainingError(
+                    .configuration,
+                    "\(run.model) has weights of its own; leave the others out, or name the architecture as the model"
+                )
+            }
         } else {
             var architecture = try source.architecture(input: shape, task: Self.task(of: data.train))
             architecture.l2 = run.l2.flatMap { $0 > 0 ? $0 : nil }
             model = try Model(architecture, seed: run.seed, backend: backend)
+            if let weights = run.weights { try Self.load(weights, into: &model, source, data.train, run) }
         }
+        _ = try TrainingGraph.frozenKeys(matching: training.frozen, in: model.network)
         if run.l2 != nil, begin != nil {
             throw TrainingError(
                 .configuration, "l2 belongs to the architecture, which the model file holds; leave it out")
@@ -62,6 +70,26 @@ public struct Preflight: Sendable {
                 "training takes about \(memory / 1_000_000) MB and this machine has \(available / 1_000_000) MB; lower "
                     + "the batch size, which is \(training.batchSize)")
         }
+    }
+
+    /// Takes over the weights in the file at `path`, with the preprocessing that they were made with.
+    private static func load(
+        _ path: String, into model: inout Model, _ source: ModelSource, _ data: Dataset,
+        _ run: RunConfiguration
+    ) throws {
+        try model.loadWeights(from: path, replacesHead: run.replaceHead)
+        if !model.labels.isEmpty, let names = data.classNames, names != model.labels {
+            throw TrainingError(
+                .configuration,
+                "the weights in \(path) are for the classes \(model.labels.joined(separator: ", ")) and \(run.data) has "
+                    + "\(names.joined(separator: ", ")); replace the head, or begin with the file as the model, which "
+                    + "matches classes by name")
+        }
+        guard model.preprocessing == nil, case .zoo(let name) = source,
+            let usual = try Zoo.entry(named: name).card.preprocessing, data.samples.dtype == .uint8
+        else { return }
+        model.preprocessing = try Preprocessing(
+            mean: usual.mean.map(Double.init), deviation: usual.deviation.map(Double.init))
     }
 
     private static func task(of data: Dataset) -> Network.Task {

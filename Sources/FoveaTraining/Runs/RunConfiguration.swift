@@ -47,6 +47,12 @@ public struct RunConfiguration: Hashable, Sendable {
     public var weightDecay: Float?
     /// The strength of the L2 penalty on weights.
     public var l2: Float?
+    /// A file of weights to begin with; the initial ones that the seed decides unless given.
+    public var weights: String?
+    /// Whether the last layers are left out of ``weights``, to learn other classes.
+    public var replaceHead = false
+    /// Patterns of keys of parameters that stay as they are; see ``FoveaNN/KeyPattern``.
+    public var freeze: [String] = []
     /// What decides everything.
     public var seed: UInt64 = 0
     /// Whether the model gets the numbers of the epoch that was best on the validation set.
@@ -85,6 +91,8 @@ public struct RunConfiguration: Hashable, Sendable {
         training.epochs = epochs
         training.batchSize = batch
         training.seed = seed
+        training.frozen = freeze.map { KeyPattern($0) }
+        try refuse(replaceHead && weights == nil, "the head is replaced in given weights; give weights, too")
         training.augmentation = augmentation
         training.restoresBest = restoreBest
         training.patience = patience

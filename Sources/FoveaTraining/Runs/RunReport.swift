@@ -87,6 +87,9 @@ public struct RunReport: Sendable {
             ["monitored", configuration.monitor.rawValue],
             ["best epoch restored", configuration.restoresBest ? "yes" : "no"],
         ]
+        if !configuration.frozen.isEmpty {
+            rows.append(["frozen", configuration.frozen.map { "`\($0.text)`" }.joined(separator: ", ")])
+        }
         if let augmentation = configuration.augmentation {
             rows.append(["augmentation", "\(augmentation)"])
         }

@@ -94,12 +94,18 @@ public struct Trainer {
     }
 
     func start(_ session: TrainingSession, _ parts: Parts) -> TrainingStart {
-        let parameters = session.training.plan.graph.variables(.parameter).map(\.type.shape.count).reduce(
-            0, +)
+        let graph = session.training.plan.graph
+        let assigned = Set(graph.assignments.map(\.variable))
+        var (parameters, frozen) = (0, 0)
+        for (position, variable) in graph.variables.enumerated() where variable.role == .parameter {
+            parameters += variable.type.shape.count
+            if !assigned.contains(position) { frozen += variable.type.shape.count }
+        }
         return TrainingStart(
             epochs: configuration.epochs, steps: session.steps, stepsMade: session.progress.step,
             batchSize: configuration.batchSize, samples: parts.training.count,
-            validationSamples: parts.validation?.1.count ?? 0, parameters: parameters)
+            validationSamples: parts.validation?.1.count ?? 0, parameters: parameters,
+            frozenParameters: frozen)
     }
 
     /// Makes the steps that are left, and gives the numbers to `model` and the files to the run directory.

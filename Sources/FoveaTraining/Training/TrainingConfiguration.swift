@@ -1,5 +1,6 @@
 import Foundation
 import FoveaData
+import FoveaNN
 
 /// Everything that decides a training besides the network and the data.
 public struct TrainingConfiguration: Hashable, Sendable, Codable {
@@ -11,6 +12,11 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var optimizer = OptimizerChoice(Adam())
     /// The learning rate of each step.
     public var learningRate = LearningRate.constant(1e-3)
+    /// The parameters that stay as they are: each pattern matches one at least, and one parameter at least is left.
+    ///
+    /// They get no gradient, no slot and no penalty. A batch normalization with both parameters frozen uses its running
+    /// statistics, which stay as they are, too.
+    public var frozen: [KeyPattern] = []
     /// What decides the order of the samples and the units dropped.
     public var seed: UInt64 = 0
     /// Whether each epoch takes the samples in an order of its own; otherwise as they are stored.
@@ -65,6 +71,7 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
         batchSize = try value(.batchSize, batchSize)
         optimizer = try value(.optimizer, optimizer)
         learningRate = try value(.learningRate, learningRate)
+        frozen = try value(.frozen, frozen)
         seed = try value(.seed, seed)
         shuffles = try value(.shuffles, shuffles)
         augmentation = try container.decodeIfPresent(Augmentation.self, forKey: .augmentation)

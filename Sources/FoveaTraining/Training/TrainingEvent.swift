@@ -28,6 +28,8 @@ public struct TrainingStart: Hashable, Sendable, Codable {
     public var validationSamples: Int
     /// The number of trainable numbers.
     public var parameters: Int
+    /// How many of them are frozen.
+    public var frozenParameters: Int
 }
 
 /// One step.

@@ -18,11 +18,14 @@ final class TrainingPlan {
     private let width: Int
     private let isClassification: Bool
 
-    /// - Throws: what ``TrainingGraph/make(network:batchSize:optimizer:)`` and the backend throw.
+    /// - Throws: what ``TrainingGraph/make(network:batchSize:optimizer:frozen:)`` and the backend throw.
     init(
-        network: Network, batchSize: Int, optimizer: any Optimizer, backend: any Backend, seed: UInt64
+        network: Network, batchSize: Int, optimizer: any Optimizer, frozen: [KeyPattern] = [],
+        backend: any Backend, seed: UInt64
     ) throws {
-        let graph = try TrainingGraph.make(network: network, batchSize: batchSize, optimizer: optimizer).graph
+        let graph = try TrainingGraph.make(
+            network: network, batchSize: batchSize, optimizer: optimizer, frozen: frozen
+        ).graph
         try Self.checkStatistics(graph)
         plan = try backend.compile(graph)
         self.batchSize = batchSize

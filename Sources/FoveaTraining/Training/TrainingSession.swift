@@ -49,7 +49,7 @@ final class TrainingSession {
             steps: configuration.epochs * order.batchesPerEpoch, stepsPerEpoch: order.batchesPerEpoch)
         training = try TrainingPlan(
             network: network, batchSize: configuration.batchSize,
-            optimizer: configuration.optimizer.optimizer,
+            optimizer: configuration.optimizer.optimizer, frozen: configuration.frozen,
             backend: backend, seed: configuration.seed)
     }
 
