@@ -142,15 +142,15 @@ package protocol OperationRule: Hashable, Sendable {
     /// element at its own place.
     var window: Window? { get }
 
-    /// The axes over which a normalization of the given inputs averages, as letters such as `N,H,W`; `nil` for other
+    /// The axes over which a normalization of the given inputs averages, as letters such as `N`, `H`, `W`; `nil` for other
     /// operations.
-    func averagedAxes(of inputs: [TensorType]) -> String?
+    func averagedAxes(of inputs: [TensorType]) -> [String]?
 }
 
 extension OperationRule {
     package var attributes: String { "" }
     package var window: Window? { nil }
-    package func averagedAxes(of inputs: [TensorType]) -> String? { nil }
+    package func averagedAxes(of inputs: [TensorType]) -> [String]? { nil }
 
     package func inputGradients(
         of node: Graph.Node, given outputGradients: [Graph.Value?], needed: [Bool], in graph: inout Graph

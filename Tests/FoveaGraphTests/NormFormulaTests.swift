@@ -98,7 +98,7 @@ import Testing
         _ = try graph.activation(.relu, image)
         #expect(
             graph.nodes.map { graph.averagedAxes(of: $0) } == [
-                "C,H,W", "C/2,H,W", "H,W", "C", "C/2", "N,H,W", "N", nil,
+                ["C", "H", "W"], ["C/2", "H", "W"], ["H", "W"], ["C"], ["C/2"], ["N", "H", "W"], ["N"], nil,
             ])
     }
 

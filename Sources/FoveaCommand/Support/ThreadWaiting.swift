@@ -8,7 +8,7 @@
         ///
         /// By default they do so for milliseconds. Beside another busy process the one waited for may have no core
         /// meanwhile: a step of LeNet-5 was then seen to take 100 times as long. OpenMP reads the environment as the
-        /// process starts, so it is too late to set it here. `Documentation/Decisions/0006-waiting-threads.md` has the
+        /// process starts, so it is too late to set it here. `Documentation/Decisions/0007-waiting-threads.md` has the
         /// measurements.
         static func limitSpinning() {
             guard getenv("GOMP_SPINCOUNT") == nil, getenv("OMP_WAIT_POLICY") == nil else { return }

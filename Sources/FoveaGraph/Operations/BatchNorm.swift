@@ -52,8 +52,8 @@ extension Operation {
             Cost(flops: 7 * inputs[0].shape.count)
         }
 
-        package func averagedAxes(of inputs: [TensorType]) -> String? {
-            inputs[0].shape.rank == 4 ? "N,H,W" : "N"
+        package func averagedAxes(of inputs: [TensorType]) -> [String]? {
+            inputs[0].shape.rank == 4 ? ["N", "H", "W"] : ["N"]
         }
     }
 
@@ -102,8 +102,35 @@ extension Operation {
             Cost(flops: 2 * inputs[0].shape.count)
         }
 
-        package func averagedAxes(of inputs: [TensorType]) -> String? {
-            inputs[0].shape.rank == 4 ? "N,H,W" : "N"
+        package func averagedAxes(of inputs: [TensorType]) -> [String]? {
+            inputs[0].shape.rank == 4 ? ["N", "H", "W"] : ["N"]
+        }
+
+        // Frozen layers and pictures of what a network attends to need it.
+        package func inputGradients(
+            of node: Graph.Node, given outputGradients: [Graph.Value?], needed: [Bool], in graph: inout Graph
+        ) throws(GraphError) -> [Graph.Value?] {
+            guard let dy = outputGradients[0] else { return node.inputs.map { _ in nil } }
+            guard !needed[3], !needed[4] else {
+                throw GraphError(path: node.path, "the statistics of '\(name)' have no derivative")
+            }
+            let (x, scale, mean, variance) = (node.inputs[0], node.inputs[1], node.inputs[3], node.inputs[4])
+            let channels = graph.shape(of: scale)
+            var gradients = [Graph.Value?](repeating: nil, count: 5)
+            if needed[0] {
+                // dx = dy · scale / √(variance + ε): the operation itself, with nothing taken away and nothing added.
+                let zeros = try graph.constant(0, channels)
+                gradients[0] = try graph.batchNormInference(
+                    dy, scale: scale, shift: zeros, mean: zeros, variance: variance, epsilon: epsilon)
+            }
+            if needed[1] {
+                let normalized = try graph.batchNormInference(
+                    x, scale: try graph.constant(1, channels), shift: try graph.constant(0, channels), mean: mean,
+                    variance: variance, epsilon: epsilon)
+                gradients[1] = try graph.sumOverAllButChannels(try graph.multiply(dy, normalized))
+            }
+            if needed[2] { gradients[2] = try graph.sumOverAllButChannels(dy) }
+            return gradients
         }
     }
 }
@@ -145,5 +172,14 @@ extension Graph {
         try apply(
             .batchNormInference(Operation.BatchNormInference(epsilon: epsilon)),
             to: [x, scale, shift, mean, variance])[0]
+    }
+}
+
+extension Graph {
+    /// `x [N, C, H, W]` or `[N, C]` summed to `[C]`.
+    fileprivate mutating func sumOverAllButChannels(_ x: Value) throws(GraphError) -> Value {
+        let shape = shape(of: x)
+        let kept = Shape([1, shape[1]] + Array(repeating: 1, count: shape.rank - 2))
+        return try reshape(try reduceSum(x, to: kept), to: [shape[1]])
     }
 }

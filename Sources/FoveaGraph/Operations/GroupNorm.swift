@@ -44,11 +44,10 @@ extension Operation {
             Cost(flops: (inputs.count == 3 ? 7 : 5) * inputs[0].shape.count)
         }
 
-        package func averagedAxes(of inputs: [TensorType]) -> String? {
+        package func averagedAxes(of inputs: [TensorType]) -> [String]? {
             let x = inputs[0].shape
-            let pixels = x.rank == 4 ? "H,W" : ""
-            let channels = groups == 1 ? "C" : groups == x[1] ? "" : "C/\(groups)"
-            return [channels, pixels].filter { !$0.isEmpty }.joined(separator: ",")
+            let channels = groups == 1 ? ["C"] : groups == x[1] ? [] : ["C/\(groups)"]
+            return channels + (x.rank == 4 ? ["H", "W"] : [])
         }
 
         /// Throws unless `x` is divided into whole groups of several numbers and the scale and shift fit it.
@@ -120,8 +119,11 @@ extension Graph {
             to: [x] + (affine.map { [$0.scale, $0.shift] } ?? []))[0]
     }
 
-    /// The axes over which `node` averages, as letters such as `N,H,W`; `nil` where it does not normalize.
-    public func averagedAxes(of node: Node) -> String? {
+    /// The axes of its input that `node` averages over, such as `N`, `H`, `W`, or `C/8` for each of 8 groups of channels;
+    /// `nil` where it is not a normalization.
+    ///
+    /// Batch normalization in prediction has the axes that its running statistics were averaged over.
+    public func averagedAxes(of node: Node) -> [String]? {
         node.operation.rule.averagedAxes(of: node.inputs.map(type(of:)))
     }
 }
