@@ -31,7 +31,7 @@ struct GoldenTests {
     /// measures: one choice of a max pooling that rounding turns changes all gradients before it by more than rounding, and
     /// few inputs leave none of the pooling's choices that close. The narrow variants, of the same code, are held to 1e-3.
     static let limits = [
-        "densenet121": 3e-3, "xception": 5e-2, "inception_resnet_v2": 5e-2,
+        "densenet121": 3e-3, "xception": 5e-2, "inception_resnet_v2": 1e-1,
     ]
 
     @Test("agree with PyTorch as a whole, at their own sizes", arguments: whole)

@@ -267,7 +267,7 @@ def input_of(name):
 # no ReLU on or off and changes no choice of a max pooling.
 DATA_KEYS = {
     "densenet121": "input.2", "googlenet": "input.10", "inception_v1": "input.0", "resnet50": "input.0", "resnext50_32x4d": "input.0",
-    "seresnet50": "input.0",
+    "seresnet50": "input.5",
 }
 
 
