@@ -3,7 +3,7 @@ import FoveaNN
 
 /// GoogLeNet (Inception v1): Szegedy et al. 2015, "Going deeper with convolutions", table 1 and figure 3.
 ///
-/// A stem, nine Inception blocks on three extents, global average pooling and a dense layer; two auxiliary heads in training.
+/// A stem, nine Inception blocks on three extents, global average pooling and a dense layer; in training, two auxiliary heads.
 /// Keys as in torchvision: `conv1.conv`, `conv1.bn` …, `inception3a.branch1.conv`, `inception3a.branch2.0.conv` …,
 /// `aux1.conv.conv`, `aux1.fc1`, `aux1.fc2` …, `fc`.
 struct GoogLeNet: Sendable {
@@ -17,6 +17,8 @@ struct GoogLeNet: Sendable {
 
     /// What the network is like.
     var variant: Variant
+    /// Whether there are auxiliary classifiers in training.
+    var hasHeads = true
     /// What every number of filters and of hidden units is divided by.
     var divisor = 1
 
@@ -35,11 +37,11 @@ struct GoogLeNet: Sendable {
             pool(3).named("maxpool3")
 
             inception(192, (96, 208), (16, 48), 64).named("inception4a")
-            head(classes: classes).named("aux1")
+            if hasHeads { head(classes: classes).named("aux1") }
             inception(160, (112, 224), (24, 64), 64).named("inception4b")
             inception(128, (128, 256), (24, 64), 64).named("inception4c")
             inception(112, (144, 288), (32, 64), 64).named("inception4d")
-            head(classes: classes).named("aux2")
+            if hasHeads { head(classes: classes).named("aux2") }
             inception(256, (160, 320), (32, 128), 128).named("inception4e")
             pool(variant == .asPublished ? 3 : 2).named("maxpool4")
 
@@ -134,23 +136,29 @@ extension GoogLeNet {
                     "Initial weights normal with deviation 0.01.",
                 ]),
             layers: { GoogLeNet(variant: .torchvision).layers(classes: $0) }),
+        published("inception_v1", hasHeads: false, parameters: 6_998_552),
+        published("inception_v1_aux", hasHeads: true, parameters: 13_378_280),
+        tiny("googlenet_tiny", .torchvision),
+        tiny("inception_v1_aux_tiny", .asPublished),
+    ]
+
+    private static func published(_ name: String, hasHeads: Bool, parameters: Int) -> Zoo.Entry {
         Zoo.Entry(
             card: ModelCard(
-                name: "inception_v1", source: "Szegedy et al. 2015, table 1 and figure 3",
-                input: [3, 224, 224],
-                classes: 1000, preprocessing: .imageNet, parameters: 13_378_280, macs: 1_582_671_872,
+                name: name, source: "Szegedy et al. 2015, table 1 and figure 3", input: [3, 224, 224],
+                classes: 1000, preprocessing: .imageNet, parameters: parameters, macs: 1_582_671_872,
                 deviations: [
-                    "The parameters include the auxiliary heads, 6,998,552 without; the MACs do not.",
+                    hasHeads
+                        ? "The parameters include the auxiliary heads, 6,998,552 without; the MACs do not."
+                        : "Without the auxiliary heads, which `inception_v1_aux` has.",
                     "The poolings round up, as in the authors' and in Caffe's networks; the paper gives the extents only.",
                     "Local response normalization with AlexNet's constants; the paper gives none.",
                     "Global average pooling in place of 7x7, the same for images of 224x224.",
                     "Initial weights after Glorot and Bengio; the paper gives none.",
                     "Images are divided by the deviation of the channel too, not only freed of the mean.",
                 ]),
-            layers: { GoogLeNet(variant: .asPublished).layers(classes: $0) }),
-        tiny("googlenet_tiny", .torchvision),
-        tiny("inception_v1_tiny", .asPublished),
-    ]
+            layers: { GoogLeNet(variant: .asPublished, hasHeads: hasHeads).layers(classes: $0) })
+    }
 
     private static func tiny(_ name: String, _ variant: Variant) -> Zoo.Entry {
         let (parameters, macs) = variant == .torchvision ? (161_926, 4_731_628) : (105_496, 4_712_508)

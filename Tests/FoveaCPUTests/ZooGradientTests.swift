@@ -5,13 +5,15 @@ import FoveaTensor
 import FoveaZoo
 import Testing
 
-/// One step of every architecture at full width, on small images.
+/// One step of every architecture at full width, from its first weights, on small images.
+///
+/// A gradient that should be there and is not is exactly zero; what is compared with zero here has no rounding to hide behind
+/// but that of biases which a normalization takes off again.
 @Suite struct ZooGradientTests {
     /// Sides of images that leave at least maps of 2x2 to the last batch normalization, where 64 is too small or too large.
     static let sides = [
-        "lenet": 28, "mlp": 28, "alexnet": 67, "vgg": 32, "inception_v1": 80, "resnet_tiny": 32,
-        "resnext_tiny": 32,
-        "seresnet_tiny": 32, "xception": 71, "inception_resnet": 107, "se_inception_resnet": 107,
+        "lenet": 28, "mlp": 28, "alexnet": 67, "vgg": 32, "inception_v1": 80, "xception": 71,
+        "inception_resnet": 107, "se_inception_resnet": 107,
     ]
 
     /// Biases just before a batch normalization, which takes them off again: their gradient is zero.
@@ -20,7 +22,10 @@ import Testing
             || name.hasPrefix("vgg") && name.contains("_bn") && key.hasPrefix("features.")
     }
 
-    @Test(arguments: Zoo.entries.map(\.card.name))
+    /// All but the narrow ones, where a gate of a single hidden unit may be off for all images: `GoldenTests` has those.
+    static let names = Zoo.entries.map(\.card.name).filter { !$0.contains("tiny") }
+
+    @Test(arguments: names)
     func everyParameterHasAGradient(name: String) throws {
         let family = Self.sides.keys.filter { name.hasPrefix($0) }.max { $0.count < $1.count }
         let side = family.map { Self.sides[$0]! } ?? 64
@@ -34,7 +39,12 @@ import Testing
             try forward.graph.output("gradient." + key, gradient)
         }
         let plan = try CPUBackend().compile(forward.graph)
-        plan.fillByFormula()
+        let source = RandomSource(seed: 0)
+        for (position, variable) in plan.graph.variables.enumerated() {
+            let stream = source.stream(.initialization(position))
+            plan.setVariable(
+                position, to: variable.initial.tensor(shape: variable.type.shape, stream: stream))
+        }
         try plan.setInput("input", to: Formula.data([2, 1, side, side]))
         try plan.setInput("labels", to: Formula.labels(2, classes: 10))
         try plan.execute()
@@ -51,7 +61,7 @@ import Testing
         let largest = norms.values.max() ?? 0
         #expect(largest.isFinite && largest > 0)
         for (key, norm) in norms where !isWithoutEffect(key, in: name) || key.hasSuffix("weight") {
-            #expect(norm.isFinite && norm > 1e-7 * largest, "\(key): \(norm) of \(largest)")
+            #expect(norm.isFinite && norm > 1e-9 * largest, "\(key): \(norm) of \(largest)")
         }
     }
 }

@@ -46,6 +46,41 @@ enum GuideSnippets {
         return comparison
     }
 
+    static func heads() throws -> (network: Network, inTraining: Int, inPrediction: Int) {
+        // guide
+        let network = Network(inputShape: [1, 28, 28], task: .classification(classes: 10)) {
+            Conv2D(filters: 16, kernelSize: 3, padding: .same)
+            ReLU()
+            MaxPool2D(2)
+            AuxiliaryHead(weight: 0.3) {
+                GlobalAveragePool2D()
+                Flatten()
+                Dense(units: 10)
+            }
+            Conv2D(filters: 32, kernelSize: 3, padding: .same)
+            ReLU()
+            GlobalAveragePool2D()
+            Flatten()
+            Dense(units: 10)
+        }
+        let inTraining = try network.variables().count
+        let inPrediction = try network.predictionGraph(batchSize: 1).variables.count
+        // end
+        return (network, inTraining, inPrediction)
+    }
+
+    static func gates() -> SqueezeExcitation {
+        // guide
+        let gated = SqueezeExcitation(reduction: 4) {
+            Parallel(.concatenate) {
+                Conv2D(filters: 8, kernelSize: 1)
+                Conv2D(filters: 24, kernelSize: 3, padding: .same)
+            }
+        }
+        // end
+        return gated
+    }
+
     static func connections() -> Network {
         // guide
         let residual = Residual {

@@ -55,6 +55,11 @@ import Testing
         #expect(try GuideSnippets.field().rows.inputExtent == 224)
         #expect(try Summary(of: GuideSnippets.notation()).parameters == 160 + 2_320 + 7_850)
         #expect(try GuideSnippets.bottleneck().ratios["weights"]! < 0.12)
+        let heads = try GuideSnippets.heads()
+        #expect((heads.inTraining, heads.inPrediction) == (8, 6))
+        #expect(try Summary(of: heads.network).parameters == 160 + 170 + 4_640 + 330)
+        let gates = try Summary(of: GuideSnippets.gates(), inputShape: [16, 5, 5])
+        #expect(gates.parameters == 136 + 3_480 + 8 * 32 * 2 + 40)
         #expect(try Summary(of: GuideSnippets.connections()).layers.contains { $0.kind == "add" })
         #expect(try Summary(of: SwishGate(), inputShape: [2, 3, 3]).outputShape == [1, 2, 3, 3])
 

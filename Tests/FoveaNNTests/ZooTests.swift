@@ -33,7 +33,7 @@ struct ZooTests {
 
     @Test(
         "has no auxiliary heads in prediction",
-        arguments: [("googlenet", 6_624_904), ("inception_v1", 6_998_552)])
+        arguments: [("googlenet", 6_624_904), ("inception_v1_aux", 6_998_552)])
     func heads(name: String, parameters: Int) throws {
         let graph = try Zoo.network(named: name).predictionGraph(batchSize: 1)
         #expect(graph.variables(.parameter).map(\.type.shape.count).reduce(0, +) == parameters)

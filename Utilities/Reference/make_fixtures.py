@@ -240,11 +240,13 @@ def layers_fixture():
 
 # The batch, and how many numbers of each tensor are written down.
 NETWORKS = {
-    "lenet5": (8, 4), "alexnet_tiny": (4, 4), "alexnet_lrn_tiny": (4, 4), "vgg_tiny": (4, 4), "vgg_bn_tiny": (4, 4),
-    "googlenet_tiny": (4, 2), "inception_v1_tiny": (4, 2), "resnet_tiny": (4, 4), "resnet_tiny_bottleneck": (4, 4),
+    "lenet5": (8, 4), "resnet20": (4, 4), "resnet20_b": (4, 4), "plain20": (4, 4), "resnet56": (4, 2), "plain56": (4, 2),
+    "alexnet_tiny": (4, 4), "alexnet_lrn_tiny": (4, 4), "vgg_tiny": (4, 4), "vgg_bn_tiny": (4, 4),
+    "googlenet_tiny": (4, 2), "inception_v1_aux_tiny": (4, 2), "resnet_tiny": (4, 4), "resnet_tiny_bottleneck": (4, 4),
     "resnext_tiny": (4, 4), "densenet_tiny": (4, 4), "xception_tiny": (4, 2), "inception_resnet_tiny": (4, 2),
     "seresnet_tiny": (4, 4), "se_inception_resnet_tiny": (4, 2),
     "alexnet": (2, 8), "alexnet_lrn": (2, 8), "vgg16": (2, 8), "googlenet": (2, 3), "inception_v1": (2, 4),
+    "inception_v1_aux": (2, 4),
     "resnet50": (2, 3), "resnext50_32x4d": (2, 3), "densenet121": (2, 2), "xception": (2, 3),
     "inception_resnet_v2": (2, 1), "seresnet50": (2, 3),
 }

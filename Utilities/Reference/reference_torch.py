@@ -73,6 +73,45 @@ class TinyResNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class PlainBlock(BasicBlock):
+    """Two convolutions and nothing around them."""
+
+    def forward(self, x):
+        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+
+
+class ZeroPadded(nn.Module):
+    """Every other pixel, with as many channels of zeros more (option A)."""
+
+    def forward(self, x):
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, x.shape[1]))
+
+
+class ResNetCIFAR(nn.Module):
+    """He et al. 2015, section 4.2: three stages of `depth` blocks with 16, 32 and 64 filters."""
+
+    def __init__(self, depth, block=BasicBlock, projects=False):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        channels = 16
+        for stage, width in enumerate((16, 32, 64), start=1):
+            blocks = []
+            for position in range(depth):
+                stride, downsample = 1, None
+                if width != channels:
+                    stride, downsample = 2, ZeroPadded()
+                    if projects:
+                        downsample = nn.Sequential(nn.Conv2d(channels, width, 1, 2, bias=False), nn.BatchNorm2d(width))
+                blocks.append(block(channels, width, stride, downsample))
+                channels = width
+            setattr(self, f"layer{stage}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = torch.relu(self.bn1(self.conv1(x)))
+        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
+
+
 class AlexNetAsPublished(nn.Module):
     """Krizhevsky et al. 2012, figure 2, with the two columns as groups."""
 
@@ -110,10 +149,10 @@ class _PublishedHead(InceptionAux):
         return self.fc2(self.dropout(F.relu(self.fc1(x))))
 
 
-def inception_v1():
+def inception_v1(heads=False):
     """torchvision's GoogLeNet with the parts of Szegedy et al. 2015, table 1 and figure 3."""
     blocks = [_Unit, functools.partial(Inception, conv_block=_Unit), functools.partial(_PublishedHead, conv_block=_Unit)]
-    module = torchvision.models.GoogLeNet(init_weights=False, blocks=blocks)
+    module = torchvision.models.GoogLeNet(aux_logits=heads, init_weights=False, blocks=blocks)
     for block in module.modules():
         if isinstance(block, Inception):
             old = block.branch3[1].conv
@@ -163,7 +202,7 @@ def narrow(module, divisor, classes=10):
 
 
 def narrow_inception_v1():
-    module = narrow(inception_v1(), 8)
+    module = narrow(inception_v1(heads=True), 8)
     for head in (module.aux1, module.aux2):
         head.fc1 = nn.Linear(16, 128)  # the maps are 1x1 for images of 80x80, not 4x4
     return module
@@ -224,8 +263,14 @@ NETWORKS = {
     "googlenet": googlenet,
     "googlenet_tiny": lambda: narrow(googlenet(), 8),
     "inception_v1": inception_v1,
-    "inception_v1_tiny": narrow_inception_v1,
+    "inception_v1_aux": lambda: inception_v1(heads=True),
+    "inception_v1_aux_tiny": narrow_inception_v1,
     "resnet50_v1": lambda: stride_first(torchvision.models.resnet50(weights=None)),
+    "resnet20": lambda: ResNetCIFAR(3),
+    "resnet20_b": lambda: ResNetCIFAR(3, projects=True),
+    "resnet56": lambda: ResNetCIFAR(9),
+    "plain20": lambda: ResNetCIFAR(3, PlainBlock),
+    "plain56": lambda: ResNetCIFAR(9, PlainBlock),
     "resnet_tiny": lambda: TinyResNet(BasicBlock),
     "resnet_tiny_bottleneck": lambda: TinyResNet(Bottleneck),
     "resnext_tiny": lambda: TinyResNet(Bottleneck, groups=4, base_width=32),
@@ -249,7 +294,9 @@ INPUTS = {
     "lenet5": ((1, 28, 28), 10), "lenet5_relu": ((1, 28, 28), 10), "mlp": ((1, 28, 28), 10),
     "alexnet_lrn": ((3, 227, 227), 1000), "alexnet_tiny": ((3, 63, 63), 10), "alexnet_lrn_tiny": ((3, 67, 67), 10),
     "vgg_tiny": ((3, 64, 64), 10), "vgg_bn_tiny": ((3, 64, 64), 10),
-    "googlenet_tiny": ((3, 80, 80), 10), "inception_v1_tiny": ((3, 80, 80), 10),
+    "googlenet_tiny": ((3, 80, 80), 10), "inception_v1_aux_tiny": ((3, 80, 80), 10),
+    "resnet20": ((3, 32, 32), 10), "resnet20_b": ((3, 32, 32), 10), "resnet56": ((3, 32, 32), 10),
+    "plain20": ((3, 32, 32), 10), "plain56": ((3, 32, 32), 10),
     "resnet_tiny": ((3, 32, 32), 10), "resnet_tiny_bottleneck": ((3, 32, 32), 10), "resnext_tiny": ((3, 32, 32), 10),
     "densenet_tiny": ((3, 64, 64), 10), "seresnet_tiny": ((3, 32, 32), 10),
     "xception": ((3, 299, 299), 1000), "xception_tiny": ((3, 71, 71), 10),
@@ -266,7 +313,8 @@ def input_of(name):
 # The key of the formula that gives the input, where it is not "input": so chosen by conditioning.py that rounding turns
 # no ReLU on or off and changes no choice of a max pooling.
 DATA_KEYS = {
-    "densenet121": "input.2", "googlenet": "input.10", "inception_v1": "input.0", "resnet50": "input.0", "resnext50_32x4d": "input.0",
+    "densenet121": "input.2", "googlenet": "input.10", "inception_v1": "input.0", "inception_v1_aux": "input.0",
+    "resnet50": "input.0", "resnext50_32x4d": "input.0",
     "seresnet50": "input.5",
 }
 
