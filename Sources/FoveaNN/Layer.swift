@@ -52,11 +52,13 @@ public struct BuildContext: Sendable {
         mode: Mode, regularizer: Regularizer? = nil, usesDropout: Bool = true, frozen: Set<String> = []
     ) {
         self.init(
-            mode: mode, regularizer: regularizer, usesDropout: usesDropout, frozen: frozen, declaresHeads: false)
+            mode: mode, regularizer: regularizer, usesDropout: usesDropout, frozen: frozen,
+            declaresHeads: false)
     }
 
     init(
-        mode: Mode, regularizer: Regularizer?, usesDropout: Bool, frozen: Set<String> = [], declaresHeads: Bool
+        mode: Mode, regularizer: Regularizer?, usesDropout: Bool, frozen: Set<String> = [],
+        declaresHeads: Bool
     ) {
         graph = Graph()
         self.frozen = frozen

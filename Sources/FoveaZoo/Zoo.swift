@@ -14,7 +14,8 @@ public enum Zoo {
     /// All architectures, in the order in which they are listed.
     public static let entries: [Entry] = [
         LeNet.entries, MultilayerPerceptron.entries, AlexNet.entries, VGG.entries, GoogLeNet.entries,
-        ResNet.entries, ResNetCIFAR.entries, ResNeXt.entries, DenseNet.entries, Xception.entries, InceptionResNet.entries,
+        ResNet.entries, ResNetCIFAR.entries, ResNeXt.entries, DenseNet.entries, Xception.entries,
+        InceptionResNet.entries,
         SENet.entries,
     ].flatMap { $0 }
 

@@ -11,12 +11,14 @@ import Testing
 @Suite("Golden networks on the CPU plan")
 struct GoldenTests {
     static let small = [
-        "lenet5", "resnet20", "resnet20_b", "plain20", "resnet56", "plain56", "alexnet_tiny", "alexnet_lrn_tiny", "vgg_tiny", "vgg_bn_tiny", "googlenet_tiny",
+        "lenet5", "resnet20", "resnet20_b", "plain20", "resnet56", "plain56", "alexnet_tiny",
+        "alexnet_lrn_tiny", "vgg_tiny", "vgg_bn_tiny", "googlenet_tiny",
         "inception_v1_aux_tiny", "resnet_tiny", "resnet_tiny_bottleneck", "resnext_tiny", "densenet_tiny",
         "xception_tiny", "inception_resnet_tiny", "seresnet_tiny", "se_inception_resnet_tiny",
     ]
     static let whole = [
-        "alexnet", "alexnet_lrn", "vgg16", "googlenet", "inception_v1", "inception_v1_aux", "resnet50", "resnext50_32x4d",
+        "alexnet", "alexnet_lrn", "vgg16", "googlenet", "inception_v1", "inception_v1_aux", "resnet50",
+        "resnext50_32x4d",
         "densenet121", "xception", "inception_resnet_v2", "seresnet50",
     ]
 

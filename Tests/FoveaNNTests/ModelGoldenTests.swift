@@ -13,7 +13,8 @@ import Testing
 struct ModelGoldenTests {
     /// Narrow variants of every family.
     static let networks = [
-        "lenet5", "resnet20", "resnet20_b", "plain20", "resnet56", "plain56", "alexnet_tiny", "alexnet_lrn_tiny", "vgg_tiny", "vgg_bn_tiny", "googlenet_tiny",
+        "lenet5", "resnet20", "resnet20_b", "plain20", "resnet56", "plain56", "alexnet_tiny",
+        "alexnet_lrn_tiny", "vgg_tiny", "vgg_bn_tiny", "googlenet_tiny",
         "inception_v1_aux_tiny", "resnet_tiny", "resnet_tiny_bottleneck", "resnext_tiny", "densenet_tiny",
         "xception_tiny", "inception_resnet_tiny", "seresnet_tiny", "se_inception_resnet_tiny",
     ]
@@ -73,7 +74,8 @@ struct ModelGoldenTests {
     }
 
     static let wholeNetworks = [
-        "alexnet", "alexnet_lrn", "vgg16", "googlenet", "inception_v1", "inception_v1_aux", "resnet50", "resnext50_32x4d",
+        "alexnet", "alexnet_lrn", "vgg16", "googlenet", "inception_v1", "inception_v1_aux", "resnet50",
+        "resnext50_32x4d",
         "densenet121", "xception", "inception_resnet_v2", "seresnet50",
     ]
 

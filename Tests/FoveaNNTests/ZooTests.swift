@@ -76,7 +76,7 @@ struct ZooTests {
 
     /// The smallest images that the architectures take which do not take 32x32.
     static let smallest = [
-        "alexnet": 63, "alexnet_lrn": 67, "inception_v1": 79, "xception": 7, "inception_resnet": 75,
+        "alexnet": 63, "alexnet_lrn": 67, "inception_v1_aux": 79, "xception": 7, "inception_resnet": 75,
         "se_inception_resnet": 75,
     ]
 

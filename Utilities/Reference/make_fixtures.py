@@ -240,7 +240,7 @@ def layers_fixture():
 
 # The batch, and how many numbers of each tensor are written down.
 NETWORKS = {
-    "lenet5": (8, 4), "resnet20": (4, 4), "resnet20_b": (4, 4), "plain20": (4, 4), "resnet56": (4, 2), "plain56": (4, 2),
+    "lenet5": (8, 4), "resnet20": (2, 4), "resnet20_b": (2, 4), "plain20": (2, 4), "resnet56": (2, 2), "plain56": (2, 2),
     "alexnet_tiny": (4, 4), "alexnet_lrn_tiny": (4, 4), "vgg_tiny": (4, 4), "vgg_bn_tiny": (4, 4),
     "googlenet_tiny": (4, 2), "inception_v1_aux_tiny": (4, 2), "resnet_tiny": (4, 4), "resnet_tiny_bottleneck": (4, 4),
     "resnext_tiny": (4, 4), "densenet_tiny": (4, 4), "xception_tiny": (4, 2), "inception_resnet_tiny": (4, 2),

@@ -313,8 +313,8 @@ def input_of(name):
 # The key of the formula that gives the input, where it is not "input": so chosen by conditioning.py that rounding turns
 # no ReLU on or off and changes no choice of a max pooling.
 DATA_KEYS = {
-    "densenet121": "input.2", "googlenet": "input.10", "inception_v1": "input.0", "inception_v1_aux": "input.0",
-    "resnet50": "input.0", "resnext50_32x4d": "input.0",
+    "densenet121": "input.2", "googlenet": "input.10", "inception_v1": "input.12", "inception_v1_aux": "input.0",
+    "resnet50": "input.0", "resnet56": "input.3", "resnext50_32x4d": "input.0",
     "seresnet50": "input.5",
 }
 

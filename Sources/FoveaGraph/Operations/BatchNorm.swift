@@ -125,7 +125,8 @@ extension Operation {
             }
             if needed[1] {
                 let normalized = try graph.batchNormInference(
-                    x, scale: try graph.constant(1, channels), shift: try graph.constant(0, channels), mean: mean,
+                    x, scale: try graph.constant(1, channels), shift: try graph.constant(0, channels),
+                    mean: mean,
                     variance: variance, epsilon: epsilon)
                 gradients[1] = try graph.sumOverAllButChannels(try graph.multiply(dy, normalized))
             }
