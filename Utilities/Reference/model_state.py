@@ -43,7 +43,7 @@ def computed(dtype):
         logits = module(batch).double().numpy()
     loss = training_loss(module.train()(batch), torch.from_numpy(labels))
     loss.backward()
-    return state, logits, float(loss), {key: p.grad.double().numpy() for key, p in module.named_parameters()}
+    return state, logits, loss.item(), {key: p.grad.double().numpy() for key, p in module.named_parameters()}
 
 
 state, single_logits, single_loss, single = computed(torch.float32)
