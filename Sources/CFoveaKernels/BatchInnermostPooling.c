@@ -9,6 +9,9 @@ typedef struct {
     uint8_t *index;
     const uint8_t *places;
     int countPadding;
+    // What the gradient goes through besides: the activation whose result was pooled.
+    fovea_activation activation;
+    const float *y;
 } pooling;
 
 // A unit of work is a row of a plane.
@@ -85,8 +88,72 @@ FOVEA_INLINE float average_factor(const fovea_bi_pooling *s, int countPadding, p
     return 1 / (float)(rows_of_output(s, (size_t)i).count * columns_of_output(s, (size_t)j).count);
 }
 
-FOVEA_CLONES static void average_gradient_range(void *pointer, size_t begin, size_t end) {
-    const pooling *p = pointer;
+int fovea_bi_has_tiles(const fovea_bi_pooling *s) {
+    return s->windowHeight == s->strideHeight && s->windowWidth == s->strideWidth && s->padTop == 0 &&
+           s->padLeft == 0 && s->outHeight * s->strideHeight <= s->height &&
+           s->outWidth * s->strideWidth <= s->width;
+}
+
+// The part of the gradient that passes the activation with the result `y`.
+FOVEA_INLINE void pass_activation(fovea_activation activation, const float *y, fovea_float8 *gradient) {
+    fovea_float8 value, g = *gradient;
+    switch (activation) {
+    case FOVEA_IDENTITY: break;
+    case FOVEA_RELU:
+        value = *(const fovea_float8 *)y;
+        *gradient = (fovea_float8)((fovea_word8)(value > 0) & (fovea_word8)g);
+        break;
+    case FOVEA_TANH:
+        value = *(const fovea_float8 *)y;
+        *gradient = g * (1 - value * value);
+        break;
+    case FOVEA_SIGMOID:
+        value = *(const fovea_float8 *)y;
+        *gradient = g * (value * (1 - value));
+        break;
+    }
+}
+
+// A row of a plane of the image: `dx` and `y` there, where the outputs of the windows over it begin, how
+// many of its pixels they cover, and which of their rows it is.
+typedef struct {
+    float *dx;
+    const float *y;
+    size_t out, covered, row;
+} tile_row;
+
+FOVEA_INLINE tile_row row_of_tiles(const pooling *p, size_t unit) {
+    const fovea_bi_pooling *s = p->shape;
+    size_t h = unit % s->height, i = h / s->windowHeight, start = unit * s->width * s->batch;
+    tile_row row = {.dx = p->out + start, .y = p->y ? p->y + start : NULL, .row = h % s->windowHeight};
+    row.out = (unit / s->height * s->outHeight + i) * s->outWidth * s->batch;
+    row.covered = i < s->outHeight ? s->outWidth * s->windowWidth : 0;
+    return row;
+}
+
+FOVEA_INLINE void average_tiles(const pooling *p, fovea_activation activation, size_t begin, size_t end) {
+    const fovea_bi_pooling *s = p->shape;
+    size_t batch = s->batch, width = s->windowWidth;
+    float factor = 1 / (float)(s->windowHeight * width);
+    for (size_t unit = begin; unit < end; unit++) {
+        tile_row row = row_of_tiles(p, unit);
+        const float *dy = p->x + row.out;
+        for (size_t h = 0; h < row.covered; h += width, dy += batch) {
+            for (size_t n = 0; n < batch; n += 8) {
+                fovea_float8 part = *(const fovea_float8 *)(dy + n) * factor;
+                for (size_t v = 0; v < width; v++) {
+                    size_t place = (h + v) * batch + n;
+                    fovea_float8 g = part;
+                    pass_activation(activation, row.y + place, &g);
+                    *(fovea_float8 *)(row.dx + place) = g;
+                }
+            }
+        }
+        memset(row.dx + row.covered * batch, 0, (s->width - row.covered) * batch * sizeof(float));
+    }
+}
+
+FOVEA_INLINE void average_any(const pooling *p, size_t begin, size_t end) {
     const fovea_bi_pooling *s = p->shape;
     ptrdiff_t batch = (ptrdiff_t)s->batch, outWidth = (ptrdiff_t)s->outWidth;
     float *dx = p->out + begin * s->width * s->batch;
@@ -114,8 +181,33 @@ FOVEA_CLONES static void average_gradient_range(void *pointer, size_t begin, siz
     }
 }
 
-void fovea_bi_average_pool_gradient(const fovea_bi_pooling *s, int countPadding, const float *dy, float *dx) {
-    pooling p = {.shape = s, .x = dy, .out = dx, .countPadding = countPadding};
+// Rows of the gradient that have been made, through the activation.
+FOVEA_INLINE void pass_rows(const pooling *p, size_t begin, size_t end) {
+    size_t row = p->shape->width * p->shape->batch, count = (end - begin) * row;
+    if (p->activation == FOVEA_IDENTITY) return;
+    float *dx = p->out + begin * row;
+    for (size_t i = 0; i < count; i += 8)
+        pass_activation(p->activation, p->y + begin * row + i, (fovea_float8 *)(dx + i));
+}
+
+FOVEA_CLONES static void average_gradient_range(void *pointer, size_t begin, size_t end) {
+    const pooling *p = pointer;
+    if (!fovea_bi_has_tiles(p->shape)) {
+        average_any(p, begin, end);
+        pass_rows(p, begin, end);
+        return;
+    }
+    switch (p->activation) {
+    case FOVEA_IDENTITY: average_tiles(p, FOVEA_IDENTITY, begin, end); break;
+    case FOVEA_RELU: average_tiles(p, FOVEA_RELU, begin, end); break;
+    case FOVEA_TANH: average_tiles(p, FOVEA_TANH, begin, end); break;
+    case FOVEA_SIGMOID: average_tiles(p, FOVEA_SIGMOID, begin, end); break;
+    }
+}
+
+void fovea_bi_average_pool_gradient(const fovea_bi_pooling *s, int countPadding, const float *dy,
+                                    fovea_activation activation, const float *y, float *dx) {
+    pooling p = {.shape = s, .x = dy, .out = dx, .countPadding = countPadding, .activation = activation, .y = y};
     fovea_parallel_for(s->channels * s->height, grain(s, s->width), average_gradient_range, &p);
 }
 
@@ -180,8 +272,32 @@ FOVEA_INLINE void pass_chosen(int adds, ptrdiff_t batch, uint32_t tap, const uin
     }
 }
 
-FOVEA_CLONES static void max_gradient_range(void *pointer, size_t begin, size_t end) {
-    const pooling *p = pointer;
+FOVEA_INLINE void max_tiles(const pooling *p, fovea_activation activation, size_t begin, size_t end) {
+    const fovea_bi_pooling *s = p->shape;
+    size_t batch = s->batch, width = s->windowWidth;
+    for (size_t unit = begin; unit < end; unit++) {
+        tile_row row = row_of_tiles(p, unit);
+        const float *dy = p->x + row.out;
+        const uint8_t *places = p->places + row.out;
+        uint32_t tap = (uint32_t)(row.row * width);
+        for (size_t h = 0; h < row.covered; h += width, dy += batch, places += batch) {
+            for (size_t n = 0; n < batch; n += 8) {
+                fovea_word8 whole = *(const fovea_word8 *)(dy + n);
+                fovea_word8 place = __builtin_convertvector(*(const bytes8 *)(places + n), fovea_word8);
+                for (size_t v = 0; v < width; v++) {
+                    size_t target = (h + v) * batch + n;
+                    fovea_word8 chosen = (fovea_word8)(place == (fovea_word8){0} + (tap + (uint32_t)v));
+                    fovea_float8 g = (fovea_float8)(chosen & whole);
+                    pass_activation(activation, row.y + target, &g);
+                    *(fovea_float8 *)(row.dx + target) = g;
+                }
+            }
+        }
+        memset(row.dx + row.covered * batch, 0, (s->width - row.covered) * batch * sizeof(float));
+    }
+}
+
+FOVEA_INLINE void max_any(const pooling *p, size_t begin, size_t end) {
     const fovea_bi_pooling *s = p->shape;
     ptrdiff_t batch = (ptrdiff_t)s->batch, outWidth = (ptrdiff_t)s->outWidth;
     float *dx = p->out + begin * s->width * s->batch;
@@ -207,7 +323,23 @@ FOVEA_CLONES static void max_gradient_range(void *pointer, size_t begin, size_t 
     }
 }
 
-void fovea_bi_max_pool_gradient(const fovea_bi_pooling *s, const uint8_t *index, const float *dy, float *dx) {
-    pooling p = {.shape = s, .x = dy, .out = dx, .places = index};
+FOVEA_CLONES static void max_gradient_range(void *pointer, size_t begin, size_t end) {
+    const pooling *p = pointer;
+    if (!fovea_bi_has_tiles(p->shape)) {
+        max_any(p, begin, end);
+        pass_rows(p, begin, end);
+        return;
+    }
+    switch (p->activation) {
+    case FOVEA_IDENTITY: max_tiles(p, FOVEA_IDENTITY, begin, end); break;
+    case FOVEA_RELU: max_tiles(p, FOVEA_RELU, begin, end); break;
+    case FOVEA_TANH: max_tiles(p, FOVEA_TANH, begin, end); break;
+    case FOVEA_SIGMOID: max_tiles(p, FOVEA_SIGMOID, begin, end); break;
+    }
+}
+
+void fovea_bi_max_pool_gradient(const fovea_bi_pooling *s, const uint8_t *index, const float *dy,
+                                fovea_activation activation, const float *y, float *dx) {
+    pooling p = {.shape = s, .x = dy, .out = dx, .places = index, .activation = activation, .y = y};
     fovea_parallel_for(s->channels * s->height, grain(s, s->width), max_gradient_range, &p);
 }

@@ -102,7 +102,7 @@ struct Compiler {
         case .denseInputGradient: try lowerDenseInputGradient(node)
         case .denseParameterGradient: try lowerDenseParameterGradient(node)
         case .pool(let pool): try lowerPool(pool, node, at: position)
-        case .poolGradient(let gradient): try lowerPoolGradient(gradient, node)
+        case .poolGradient(let gradient): try lowerPoolGradient(gradient, node, at: position)
         case .activation(let activation): try lowerActivation(activation, node)
         case .activationGradient(let gradient): try lowerActivationGradient(gradient, node)
         case .parametricReLU: try lowerParametricReLU(node)

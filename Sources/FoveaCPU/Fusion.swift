@@ -5,13 +5,16 @@ import FoveaGraph
 /// A node is fused into its producer only where nobody else reads the value between them, so fusing never changes what
 /// is computed, only how often memory is passed over.
 struct Fusion {
-    /// What follows a convolution, a dense product, a batch normalization or a sum within one step.
+    /// What follows a convolution, a dense product, a batch normalization, a sum or the gradient of a pooling within one
+    /// step.
     struct Chain {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
         /// The sum whose other operand is what the destination held before.
         var add: (node: Int, residual: Graph.Value)?
         var activation: Int?
+        /// The gradient of the activation whose result was pooled.
+        var activationGradient: Int?
 
         static let none = Chain()
     }
@@ -41,8 +44,10 @@ struct Fusion {
             }
         }
         for (position, node) in graph.nodes.enumerated() where isLive[position] {
-            if case .batchNormGradient = node.operation {
-                fuseReLUGradient(beforeBatchNormGradient: position)
+            switch node.operation {
+            case .batchNormGradient: fuseReLUGradient(beforeBatchNormGradient: position)
+            case .poolGradient: fuseActivationGradient(afterPoolGradient: position)
+            default: break
             }
         }
     }
@@ -101,6 +106,16 @@ struct Fusion {
         else { return }
         reluBatchNormGradients.insert(position)
         absorbed.insert(gradient)
+    }
+
+    private mutating func fuseActivationGradient(afterPoolGradient position: Int) {
+        let value = graph.nodes[position].outputs[0]
+        guard let next = onlyReader(of: value), !absorbed.contains(next),
+            case .activationGradient = graph.nodes[next].operation, graph.nodes[next].inputs[1] == value,
+            graph.nodes[next].inputs[0] == graph.nodes[position].inputs[0]
+        else { return }
+        chains[position] = Chain(activationGradient: next)
+        absorbed.insert(next)
     }
 
     /// Whether the weights and statistics stay as they are during a run, so that they can be folded once.

@@ -16,7 +16,21 @@ import Testing
         shape.strideWidth = Int.random(in: 1...4, using: &random)
         shape.padTop = Int.random(in: 0...2, using: &random)
         shape.padLeft = Int.random(in: 0...2, using: &random)
+        if Bool.random(using: &random) { shape.becomeTiles(&random) }
         return shape
+    }
+
+    private static let activations = [FOVEA_IDENTITY, FOVEA_RELU, FOVEA_TANH, FOVEA_SIGMOID]
+
+    /// What passes an activation with the result `y`.
+    private static func slope(_ activation: fovea_activation, _ y: Float) -> Double {
+        let y = Double(y)
+        return switch activation {
+        case FOVEA_RELU: y > 0 ? 1 : 0
+        case FOVEA_TANH: 1 - y * y
+        case FOVEA_SIGMOID: y * (1 - y)
+        default: 1
+        }
     }
 
     @Test(arguments: 0..<24) func averageEqualsPlainLoops(seed: Int) {
@@ -36,12 +50,21 @@ import Testing
         }
         var y = [Float](repeating: .nan, count: dy.count)
         fovea_bi_average_pool(&shape, countsPadding ? 1 : 0, x, &y)
-        var dx = [Float](repeating: .nan, count: x.count)
-        fovea_bi_average_pool_gradient(&shape, countsPadding ? 1 : 0, dy, &dx)
         // A rounded factor and a product beside the additions.
         let terms = shape.windowHeight * shape.windowWidth + 2
         expectedY.expectNear(y, terms: terms)
-        expectedDx.expectNear(dx, terms: terms)
+        for activation in Self.activations {
+            var dx = [Float](repeating: .nan, count: x.count)
+            fovea_bi_average_pool_gradient(&shape, countsPadding ? 1 : 0, dy, activation, x, &dx)
+            expectedDx.scaled(by: x.map { Self.slope(activation, $0) }).expectNear(dx, terms: terms + 3)
+            guard fovea_bi_has_tiles(&shape) != 0 else { continue }
+            var inPlace = x
+            inPlace.withUnsafeMutableBufferPointer {
+                fovea_bi_average_pool_gradient(
+                    &shape, countsPadding ? 1 : 0, dy, activation, $0.baseAddress, $0.baseAddress)
+            }
+            #expect(inPlace == dx)
+        }
     }
 
     /// With many ties, and NaN in places.
@@ -69,16 +92,37 @@ import Testing
         shape.forEachWindow { output, inputs, _ in
             if !inputs.isEmpty { #expect(index[output] == expectedIndex[output]) }
         }
-        var dx = [Float](repeating: .nan, count: x.count)
-        fovea_bi_max_pool_gradient(&shape, index, dy, &dx)
-        expectedDx.expectNear(dx, terms: shape.windowHeight * shape.windowWidth)
+        let outputs = random.floats(x.count)
+        for activation in Self.activations {
+            var dx = [Float](repeating: .nan, count: x.count)
+            fovea_bi_max_pool_gradient(&shape, index, dy, activation, outputs, &dx)
+            expectedDx.scaled(by: outputs.map { Self.slope(activation, $0) })
+                .expectNear(dx, terms: shape.windowHeight * shape.windowWidth + 3)
+        }
         var alone = [Float](repeating: 7, count: dy.count)
         fovea_bi_max_pool(&shape, x, &alone, nil)
         #expect(alone.map(\.bitPattern) == y.map(\.bitPattern))
     }
 }
 
+extension [Sum] {
+    fileprivate func scaled(by factors: [Double]) -> [Sum] {
+        zip(self, factors).map { sum, factor in
+            var result = Sum()
+            (result.value, result.magnitude) = (sum.value * factor, sum.magnitude * abs(factor))
+            return result
+        }
+    }
+}
+
 extension fovea_bi_pooling {
+    /// Windows side by side, with some of the image left over.
+    fileprivate mutating func becomeTiles(_ random: inout SplitMix) {
+        (strideHeight, strideWidth, padTop, padLeft) = (windowHeight, windowWidth, 0, 0)
+        height = outHeight * windowHeight + Int.random(in: 0...2, using: &random)
+        width = outWidth * windowWidth + Int.random(in: 0...2, using: &random)
+    }
+
     fileprivate var inputCount: Int { batch * channels * height * width }
     fileprivate var outputCount: Int { batch * channels * outHeight * outWidth }
 

@@ -48,15 +48,23 @@ typedef struct {
 /// of elements of the image under it. A window that lies outside the image gives 0.
 void fovea_bi_average_pool(const fovea_bi_pooling *shape, int countPadding, const float *x, float *y);
 
-/// `dx = sum of dy / count` over the windows that cover the element.
-void fovea_bi_average_pool_gradient(const fovea_bi_pooling *shape, int countPadding, const float *dy, float *dx);
+/// Whether the windows neither overlap nor leave gaps between them, and none reaches past the image.
+int fovea_bi_has_tiles(const fovea_bi_pooling *shape);
+
+/// `dx = activation' * sum of dy / count` over the windows that cover the element, where `x = y = activation(...)` has
+/// been pooled; `y` may be null for the identity. `dx` may be `y` where
+/// `fovea_bi_has_tiles`.
+void fovea_bi_average_pool_gradient(const fovea_bi_pooling *shape, int countPadding, const float *dy,
+                                    fovea_activation activation, const float *y, float *dx);
 
 /// `y = the largest of x under the window`; NaN counts as larger than any number. `index`, of as many bytes as `y` has
 /// elements, receives the place `u * windowWidth + v` of the first of the largest, for the gradient; it may be null.
 /// A window that lies outside the image gives -infinity.
 void fovea_bi_max_pool(const fovea_bi_pooling *shape, const float *x, float *y, uint8_t *index);
 
-/// `dx = sum of dy` over the windows whose largest element is this one, as `index` of `fovea_bi_max_pool` says.
-void fovea_bi_max_pool_gradient(const fovea_bi_pooling *shape, const uint8_t *index, const float *dy, float *dx);
+/// `dx = activation' * sum of dy` over the windows whose largest element is this one, as `index` of `fovea_bi_max_pool`
+/// says; otherwise as `fovea_bi_average_pool_gradient`.
+void fovea_bi_max_pool_gradient(const fovea_bi_pooling *shape, const uint8_t *index, const float *dy,
+                                fovea_activation activation, const float *y, float *dx);
 
 #endif

@@ -177,39 +177,61 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
+    /// The gradient of a pooling and, with `next`, of the activation before it.
     mutating func lowerBatchInnermostPoolGradient(
-        _ gradient: Operation.PoolGradient, _ node: Graph.Node
+        _ gradient: Operation.PoolGradient, _ node: Graph.Node, before next: Graph.Node?
     ) throws(PlanError) {
         let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let dy = try form(of: node.inputs[2], in: .batchInnermost(yShape.dimensions))
         let dx = makeForm(.batchInnermost(xShape.dimensions))
         let shape = fovea_bi_pooling(gradient.pool, x: xShape, y: yShape)
+        let reduction = gradient.pool.reduction
+        var name = "poolGradient \(gradient.pool.shortName)"
+        var function = FOVEA_IDENTITY
+        var activated: Form?
+        if let next, case .activationGradient(let gradient) = next.operation,
+            let kernel = gradient.function.kernel
+        {
+            function = kernel
+            activated = try form(of: next.inputs[0], in: .batchInnermost(xShape.dimensions))
+            name += ", of \(gradient.function)"
+        }
         var inputs = [dy]
-        if gradient.pool.reduction == .maximum {
+        if reduction == .maximum {
             guard case .node(let position, _) = graph.origin(of: node.inputs[1]),
                 let index = workspaces[position]
             else { throw PlanError("the gradient of a maximum needs the node that took the maximum") }
             inputs.append(index)
         }
-        let reduction = gradient.pool.reduction
+        if let activated { inputs.append(activated) }
+        let hasActivation = activated != nil
+        let isInPlace = withUnsafePointer(to: shape) { fovea_bi_has_tiles($0) != 0 }
         emitKernel(
-            "poolGradient \(gradient.pool.shortName)", path: node.path, reading: inputs, writing: [dx],
-            flops: graph.cost(of: node).flops
+            name, path: node.path, reading: inputs, writing: [dx], flops: graph.cost(of: node).flops,
+            inPlace: isInPlace ? activated.map { (output: dx, input: $0) } : nil
         ) { pointers in
             let dy = pointers[0].assumingMemoryBound(to: Float.self)
             let dx = pointers[pointers.count - 1].assumingMemoryBound(to: Float.self)
             let index = pointers[1].assumingMemoryBound(to: UInt8.self)
+            let y = hasActivation ? pointers[pointers.count - 2].assumingMemoryBound(to: Float.self) : nil
             return {
                 withUnsafePointer(to: shape) { shape in
                     switch reduction {
-                    case .maximum: fovea_bi_max_pool_gradient(shape, index, dy, dx)
+                    case .maximum: fovea_bi_max_pool_gradient(shape, index, dy, function, y, dx)
                     case .average(let countsPadding):
-                        fovea_bi_average_pool_gradient(shape, countsPadding ? 1 : 0, dy, dx)
+                        fovea_bi_average_pool_gradient(
+                            shape, countsPadding ? 1 : 0, dy, function, y, dx)
                     }
                 }
             }
         }
         define(node.outputs[0], as: dx)
+        guard let next, case .activationGradient(let gradient) = next.operation else { return }
+        if hasActivation {
+            define(next.outputs[0], as: dx)
+        } else {
+            try lowerActivationGradient(gradient, next)
+        }
     }
 }
 

@@ -26,11 +26,13 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
-    mutating func lowerPoolGradient(_ gradient: Operation.PoolGradient, _ node: Graph.Node) throws(PlanError)
-    {
+    mutating func lowerPoolGradient(
+        _ gradient: Operation.PoolGradient, _ node: Graph.Node, at position: Int
+    ) throws(PlanError) {
         let pool = gradient.pool
+        let next = fusion.chains[position]?.activationGradient.map { graph.nodes[$0] }
         if runsBatchInnermost(pool, try form(of: node.inputs[0])) {
-            return try lowerBatchInnermostPoolGradient(gradient, node)
+            return try lowerBatchInnermostPoolGradient(gradient, node, before: next)
         }
         let x = try oneDNNForm(of: node.inputs[0])
         let forward = try poolForward(
@@ -57,6 +59,9 @@ extension Compiler {
             "\(node.operation.name) \(pool.shortName)", node, descriptor, reading: inputs,
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
         define(node.outputs[0], as: dx)
+        if let next, case .activationGradient(let gradient) = next.operation {
+            try lowerActivationGradient(gradient, next)
+        }
     }
 
     private func poolForward(
