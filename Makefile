@@ -10,7 +10,7 @@ TRAIN_OPTIONS ?=
 FOVEA = .build/release/fovea
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build train test bench degradation format format-check clean
+.PHONY: help setup build train test bench degradation architectures format format-check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: build ## compare speed with PyTorch, side by side (installs it into an en
 
 degradation: build ## plain and residual networks of 20 and 56 layers side by side; results in runs/degradation
 	Utilities/degradation
+
+architectures: build ## train each of the ten architectures for some minutes; results in runs/architectures
+	Utilities/train-architectures
 
 format: ## rewrite the Swift sources in the project's format
 	Scripts/format
