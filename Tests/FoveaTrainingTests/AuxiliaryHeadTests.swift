@@ -46,6 +46,17 @@ import FoveaTraining
         #expect(error.description.contains("1 missing: aux1.conv.conv.weight"))
     }
 
+    @Test func aStateWithoutThemLeavesThemAsTheyAre() throws {
+        var model = try Self.model(seed: 1)
+        let (before, other) = (model.weights, try Self.model(seed: 2))
+        let state = other.weights.filter { !$0.key.hasPrefix("aux") }.map { (name: $0.key, tensor: $0.value) }
+        try model.setWeights(state, source: "state.safetensors")
+        #expect(model.weights["fc.weight"] == other.weights["fc.weight"])
+        #expect(model.weights["aux1.fc1.weight"] == before["aux1.fc1.weight"])
+        let sample = try Self.samples(4).samples
+        #expect(try model.forward(sample) == other.forward(sample))
+    }
+
     @Test func predictionDoesNotDependOnThem() throws {
         var model = try Self.model(seed: 1)
         let samples = try Self.samples(4).samples

@@ -77,7 +77,7 @@ public struct Model: Sendable {
     /// The parameters and statistics under their keys, those of auxiliary heads included.
     public var weights: [String: Tensor] { state.tensors }
 
-    /// Replaces all parameters and statistics, those of auxiliary heads included.
+    /// Replaces all parameters and statistics; those of auxiliary heads, too, unless `weights` has none at all of them.
     ///
     /// - Parameter replacesHead: whether the last layers (``FoveaNN/Network/headKeys()``) are left out of it and keep the
     ///   model's present numbers, whatever `weights` has for them.
@@ -88,8 +88,11 @@ public struct Model: Sendable {
         let variables = try network.variables()
         // Without replacing, the head only serves the message.
         let head = replacesHead ? try network.headKeys() : (try? network.headKeys()) ?? []
+        let predicting = Set(try network.predictionGraph(batchSize: 1).variables.map(\.key))
         let matched = try WeightMatching.match(
-            weights, to: variables, source: source, head: head, replacesHead: replacesHead)
+            weights, to: variables, source: source,
+            optional: Set(variables.map(\.key)).subtracting(predicting), head: head,
+            replacesHead: replacesHead)
         state = ModelState(state.tensors.merging(matched) { $1 })
     }
 

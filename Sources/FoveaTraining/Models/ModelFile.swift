@@ -56,7 +56,8 @@ extension Model {
     /// Replaces all numbers by those in the safetensors file at `path`.
     ///
     /// The file holds tensors, or is a model's. A model's preprocessing comes with its numbers, which mean little
-    /// without it, where this model has none yet. PyTorch's `num_batches_tracked` are passed over.
+    /// without it, where this model has none yet. PyTorch's `num_batches_tracked` are passed over. A file without
+    /// auxiliary heads, such as torchvision's of a trained GoogLeNet, leaves this model's as they are.
     ///
     /// - Parameter replacesHead: whether the last layers keep the model's present numbers, whatever the file has for them:
     ///   to learn other classes from what the file knows.

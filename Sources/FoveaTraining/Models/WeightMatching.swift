@@ -14,17 +14,21 @@ struct WeightMatching {
     /// PyTorch's counters of batches, `….num_batches_tracked`, are passed over: nothing here depends on them.
     ///
     /// - Parameters:
+    ///   - optional: keys that `given` may have none of: those of auxiliary heads, which files of networks for prediction
+    ///     leave out.
     ///   - head: the keys of the last layers.
     ///   - replacesHead: whether the keys of the head are passed over, whatever `given` has under them.
     /// - Throws: ``TrainingError`` that names every missing, unexpected and misshapen key.
     static func match(
         _ given: [(name: String, tensor: Tensor)], to variables: [Graph.Variable], source: String,
-        head: Set<String> = [], replacesHead: Bool = false
+        optional: Set<String> = [], head: Set<String> = [], replacesHead: Bool = false
     ) throws(TrainingError) -> [String: Tensor] {
         let tensors = Dictionary(given.map { ($0.name, $0.tensor) }) { first, _ in first }
         var matching = WeightMatching()
         var result: [String: Tensor] = [:]
-        for variable in variables where !(replacesHead && head.contains(variable.key)) {
+        let leftOut = optional.isDisjoint(with: tensors.keys) ? optional : []
+        for variable in variables
+        where !leftOut.contains(variable.key) && !(replacesHead && head.contains(variable.key)) {
             guard let tensor = tensors[variable.key] else {
                 matching.missing.append(variable.key)
                 continue
