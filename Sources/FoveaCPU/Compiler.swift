@@ -270,14 +270,14 @@ struct Compiler {
 
     /// Adds a step that runs a closure made from the addresses of `inputs` and then `outputs`.
     mutating func emitKernel(
-        _ name: String, path: String, reading inputs: [Form], writing outputs: [Form], flops: Int = 0,
-        inPlace: (output: Form, input: Form)? = nil,
+        _ name: String, path: String, implementation: String = "fovea", reading inputs: [Form],
+        writing outputs: [Form], flops: Int = 0, inPlace: (output: Form, input: Form)? = nil,
         _ makeBody: @escaping ([UnsafeMutableRawPointer]) -> () -> Void
     ) {
         add(
             Step(
-                name: name, path: path, body: .kernel(makeBody), reads: inputs.map(\.buffer),
-                writes: outputs.map(\.buffer), flops: flops,
+                name: name, path: path, body: .kernel(makeBody, implementation: implementation),
+                reads: inputs.map(\.buffer), writes: outputs.map(\.buffer), flops: flops,
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) },
                 layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
                     + (outputs.first.map { "\($0.layout)" } ?? "")))

@@ -37,7 +37,7 @@ final class Runner {
                 arguments.append((DNNL_ARG_SCRATCHPAD, scratchpad, scratch))
             }
             body = .primitive(try PrimitiveCall(descriptor, engine: engine, arguments: arguments))
-        case .kernel(let makeBody):
+        case .kernel(let makeBody, _):
             byteCount = 0
             body = .kernel(makeBody((step.reads + step.writes).map { pointers[$0.index] }))
         }

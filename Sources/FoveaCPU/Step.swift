@@ -5,8 +5,8 @@ struct Step {
     /// What a step runs.
     enum Body {
         case primitive(PrimitiveDescriptor, arguments: [Argument])
-        /// A closure made from the addresses of `reads` and then `writes`.
-        case kernel(([UnsafeMutableRawPointer]) -> () -> Void)
+        /// A closure made from the addresses of `reads` and then `writes`, and whose work it is.
+        case kernel(([UnsafeMutableRawPointer]) -> () -> Void, implementation: String)
     }
 
     /// An argument of a primitive.
@@ -32,7 +32,7 @@ struct Step {
     var implementation: String {
         switch body {
         case .primitive(let descriptor, _): descriptor.implementation
-        case .kernel: "fovea"
+        case .kernel(_, let implementation): implementation
         }
     }
 }

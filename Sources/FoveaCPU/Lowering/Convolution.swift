@@ -123,6 +123,9 @@ extension Compiler {
         if runsBatchInnermost(gradient.convolution, x: xShape, weight: gradient.weightShape) {
             return try lowerBatchInnermostParameterGradient(gradient, node)
         }
+        if isMatrixProduct(gradient, x: xShape) {
+            return try lowerMatrixProductParameterGradient(gradient, node)
+        }
         let problem = ConvolutionProblem(
             gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape,
             hasBias: gradient.hasBias)

@@ -1,0 +1,42 @@
+import COneDNN
+import FoveaGraph
+import FoveaTensor
+
+/// The gradient of the weights of a 1x1 convolution as one matrix product, where that is faster than oneDNN's primitive for it
+/// (`Documentation/Decisions/0010-pointwise-weights.md`).
+extension Compiler {
+    /// Whether the gradient of the weights is taken as a product of matrices: over channels-last images with nothing left out
+    /// between pixels, and so many pixels that putting the small result in order takes no time beside it.
+    func isMatrixProduct(_ gradient: Operation.ConvolutionParameterGradient, x: Shape) -> Bool {
+        let (convolution, kernel) = (gradient.convolution, gradient.weightShape)
+        return activationLayout == .channelsLast && kernel[2] == 1 && kernel[3] == 1
+            && convolution.groups == 1
+            && convolution.stride == 1 && convolution.padding == .zero && !gradient.hasBias
+            && x[0] * x[2] * x[3] >= 1024
+    }
+
+    /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel.
+    mutating func lowerMatrixProductParameterGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let x = try form(of: node.inputs[0], in: .channelsLast(xShape.dimensions))
+        let dy = try form(of: node.inputs[1], in: .channelsLast(dyShape.dimensions))
+        let dw = makePlainForm(gradient.weightShape)
+        let (channels, filters) = (Int64(xShape[1]), Int64(dyShape[1]))
+        let pixels = Int64(xShape[0] * xShape[2] * xShape[3])
+        emitKernel(
+            node.operation.name, path: node.path, implementation: "gemm", reading: [x, dy], writing: [dw],
+            flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return {
+                let status = dnnl_sgemm(
+                    CChar(UInt8(ascii: "T")), CChar(UInt8(ascii: "N")), filters, channels, pixels, 1, p[1],
+                    filters, p[0], channels, 0, p[2], channels)
+                precondition(status == dnnl_success, "the memory for a matrix product is used up")
+            }
+        }
+        define(node.outputs[0], as: dw)
+    }
+}
