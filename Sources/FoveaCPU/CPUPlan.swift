@@ -34,8 +34,10 @@ final class CPUPlan: MeasuredPlan {
         let isStatic = compiler.steps.map { step in
             !step.writes.isEmpty && step.writes.allSatisfy { compiler.buffers[$0.index].isStatic }
         }
-        let dynamicSteps = zip(compiler.steps, isStatic).filter { !$0.1 }.map(\.0)
-        let layout = MemoryLayoutPlan(buffers: compiler.buffers, steps: dynamicSteps)
+        let layout = MemoryLayoutPlan(
+            buffers: compiler.buffers,
+            preparation: zip(compiler.steps, isStatic).filter(\.1).map(\.0),
+            steps: zip(compiler.steps, isStatic).filter { !$0.1 }.map(\.0))
         let scratchByteCount = compiler.steps.map { $0.scratchpad?.byteCount ?? 0 }.max() ?? 0
 
         let arena = try MemoryRegion(layout.arenaByteCount)

@@ -11,8 +11,13 @@ struct MemoryLayoutPlan {
     private(set) var arenaByteCount = 0
     private(set) var persistentByteCount = 0
 
-    /// - Parameter steps: those that run every time, in order.
-    init(buffers: [Buffer], steps: [Step]) {
+    /// - Parameters:
+    ///   - preparation: the steps that run once before the others, in order; what only they read shares the arena.
+    ///   - steps: those that run every time, in order.
+    init(buffers: [Buffer], preparation: [Step], steps: [Step]) {
+        var buffers = buffers
+        let first = preparation.count
+        let steps = preparation + steps
         var life = [ClosedRange<Int>?](repeating: nil, count: buffers.count)
         for (position, step) in steps.enumerated() {
             for buffer in step.reads + step.writes {
@@ -24,11 +29,19 @@ struct MemoryLayoutPlan {
             life[index] = (life[index]?.lowerBound ?? 0)...max(steps.count, life[index]?.upperBound ?? 0)
         }
 
+        for step in preparation {
+            for buffer in step.writes where life[buffer.index].map({ $0.upperBound < first }) ?? false {
+                buffers[buffer.index].place = .arena
+            }
+        }
+
         let owner = Self.shareInPlace(buffers: buffers, steps: steps, life: &life)
-        let arenaOwners = buffers.indices.filter { buffers[$0].place == .arena && owner[$0] == $0 }
+        let arenaOwners = buffers.indices.filter {
+            buffers[$0].place == .arena && owner[$0] == $0 && life[$0] != nil
+        }
         let planner = MemoryPlanner(
             arenaOwners.map {
-                MemoryPlanner.Request(byteCount: buffers[$0].byteCount, life: life[$0] ?? 0...0)
+                MemoryPlanner.Request(byteCount: buffers[$0].byteCount, life: life[$0]!)
             })
         arenaByteCount = planner.byteCount
         var offsets = [Int](repeating: 0, count: buffers.count)

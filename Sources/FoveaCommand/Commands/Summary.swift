@@ -7,7 +7,7 @@ struct SummaryCommand: ParsableCommand {
         commandName: "summary",
         abstract: "Show a model layer by layer: shapes, receptive field, weights, MACs, bytes.",
         discussion: """
-            Nothing is allocated. A notation needs --input and may be a part of a network, such as "conv 1 k5". Columns: \
+            Nothing is allocated, also with --memory, which compiles the plans of this machine. A notation needs --input and may be a part of a network, such as "conv 1 k5". Columns: \
             output with the batch first; field, jump and center of the receptive field on the input; the axes that a \
             normalization averages over; weights of kernels; biases, with scales and shifts; MACs; bytes of the output; \
             kept, what of it training keeps for the backward pass; live, what is alive in prediction while the layer is \
@@ -35,6 +35,11 @@ struct SummaryCommand: ParsableCommand {
     @Flag(help: "Show the weights of convolutions if they were fully or locally connected instead.")
     var weights = false
 
+    @Flag(help: "Show what the plans for training (SGD with momentum) and prediction hold, too.")
+    var memory = false
+
+    @OptionGroup var threads: ThreadOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -48,6 +53,10 @@ struct SummaryCommand: ParsableCommand {
         guard !(json && markdown) else { throw ValidationError("--json and --markdown exclude each other") }
         guard !(compare && weights) else {
             throw ValidationError("--compare and --weights exclude each other")
+        }
+        guard !(memory && (compare || weights)) else {
+            throw ValidationError(
+                "--memory goes with the table of one model, not with --compare or --weights")
         }
         guard models.count == (compare ? 2 : 1) else {
             throw ValidationError(
@@ -70,11 +79,46 @@ struct SummaryCommand: ParsableCommand {
             return try StandardOutput.write(markdown ? comparison.markdown() : comparison.textTable())
         }
         let summary = summaries[0]
-        if json { return try writeJSON(summary) }
+        let planned = memory ? try parsing { try plannedMemory() } : nil
+        if json { return try writeJSON(Report(summary: summary, plannedMemory: planned)) }
         let text =
             weights
             ? (markdown ? summary.weightsMarkdown() : summary.weightsTable())
             : (markdown ? summary.markdown() : summary.textTable())
         try StandardOutput.write(text)
+        guard let planned else { return }
+        try StandardOutput.write(
+            """
+            planned for training: \(Format.bytes(planned.training)), \
+            \(Format.bytes(planned.training + planned.process)) with the process
+            planned for prediction: \(Format.bytes(planned.prediction)), \
+            \(Format.bytes(planned.prediction + planned.process)) with the process
+
+            """)
+    }
+
+    private func plannedMemory() throws -> PlannedMemory {
+        try PlannedMemory(
+            of: ModelSource(models[0]).architecture(
+                input: input?.shape, task: classes.map { .classification(classes: $0) }
+            ).network(),
+            batchSize: batch, backend: threads.backend)
+    }
+
+    /// The summary, with what `--memory` adds beside it.
+    private struct Report: Encodable {
+        var summary: Summary
+        var plannedMemory: PlannedMemory?
+
+        enum CodingKeys: CodingKey {
+            case plannedMemory
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try summary.encode(to: encoder)
+            guard let plannedMemory else { return }
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(plannedMemory, forKey: .plannedMemory)
+        }
     }
 }

@@ -14,7 +14,7 @@ public struct Preflight: Sendable {
     public var data: DatasetParts
     /// The settings.
     public var training: TrainingConfiguration
-    /// The memory that the training will take, roughly, in bytes.
+    /// The memory that the process will hold, about, in bytes: the data, and the plans of training and validation.
     public var memory: Int
 
     /// Checks `run`: the settings, the data, the fit of model and data, and the memory.
@@ -62,14 +62,33 @@ public struct Preflight: Sendable {
                 try SampleSet(test, preprocessing: model.preparation(for: test)), fits: model.network,
                 as: test.name)
         }
-        memory = try Self.memory(of: model.network, training: training)
-        let available = ProcessInfo.processInfo.physicalMemory
-        if UInt64(memory) > available {
+        memory = try Self.memory(
+            for: training, of: model.network,
+            validationCount: Int((Double(data.train.count) * run.validation).rounded()), backend)
+    }
+
+    private static func memory(
+        for training: TrainingConfiguration, of network: Network, validationCount: Int, _ backend: any Backend
+    ) throws -> Int {
+        let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        func check(_ byteCount: Int, limit: Int) throws(TrainingError) {
+            guard byteCount > limit else { return }
             throw TrainingError(
                 .configuration,
-                "training takes about \(memory / 1_000_000) MB and this machine has \(available / 1_000_000) MB; lower "
-                    + "the batch size, which is \(training.batchSize)")
+                "training takes about \(byteCount / 1_000_000) MB and this machine has \(available / 1_000_000) MB; "
+                    + "lower the batch size, which is \(training.batchSize)")
         }
+        // Far too much is not even compiled. A plan takes less than the graph says, but not half.
+        let summary = try Summary(of: network, batchSize: training.batchSize)
+        try check(
+            summary.trainingBytes ?? 0, limit: available.multipliedReportingOverflow(by: 2).partialValue)
+        let planned = try PlannedMemory(
+            of: network, batchSize: training.batchSize,
+            predictionBatchSize: min(TrainingSession.validationBatchSize, max(validationCount, 1)),
+            optimizer: training.optimizer.optimizer, frozen: training.frozen, backend: backend)
+        let sum = planned.process + planned.training + (validationCount > 0 ? planned.prediction : 0)
+        try check(sum, limit: available)
+        return sum
     }
 
     /// Takes over the weights in the file at `path`, with the preprocessing that they were made with.
@@ -103,14 +122,6 @@ public struct Preflight: Sendable {
         guard expected == shape else {
             throw TrainingError(.data, "a sample of \(run.data) is \(shape) and the model takes \(expected)")
         }
-    }
-
-    /// Outputs and their gradients, and for each parameter its value, gradient and two slots.
-    private static func memory(of network: Network, training: TrainingConfiguration) throws -> Int {
-        let summary = try Summary(of: network, batchSize: training.batchSize)
-        let (outputs, overflow) = summary.activationBytes.multipliedReportingOverflow(by: 2)
-        let (sum, more) = outputs.addingReportingOverflow(16 * summary.parameters)
-        return overflow || more ? .max : sum
     }
 }
 

@@ -22,8 +22,12 @@ final class TrainingSession {
     private let validation: SampleSet?
     private let isClassification: Bool
     private let clock = ContinuousClock()
+    /// The most samples that are validated together.
+    static let validationBatchSize = 256
     private lazy var validationPlan: Result<PredictionPlan, any Error> = Result {
-        try PredictionPlan(network: network, batchSize: min(256, validation?.count ?? 1), backend: backend)
+        try PredictionPlan(
+            network: network, batchSize: min(Self.validationBatchSize, validation?.count ?? 1),
+            backend: backend)
     }
     private let backend: any Backend
 
