@@ -32,6 +32,21 @@ import Testing
         #expect(text.contains("25,557,032"))
     }
 
+    @Test(arguments: [("train", "training"), ("infer", "prediction")])
+    func summaryKnowsTheMemoryOfAPlan(mode: String, name: String) throws {
+        let shape = ["resnet18", "--input", "3x112x112", "--batch", "16", "--threads", "1", "--json"]
+        let planned = try #require(
+            try Command.run(["summary", "--memory"] + shape, in: folder).json()["plannedMemory"]
+                as? [String: Int])
+        let measured = try Command.run(["bench", "--mode", mode, "--steps", "1"] + shape, in: folder).json()
+        let (expected, peak) = (
+            try #require(planned[name]) + (try #require(planned["process"])),
+            try #require(measured["peakBytes"] as? Int)
+        )
+        #expect(measured["plannedBytes"] as? Int == planned[name])
+        #expect(abs(Double(expected) / Double(peak) - 1) < 0.1, "\(expected) planned, \(peak) measured")
+    }
+
     @Test func summaryHasTheTotals() throws {
         let json = try Command.run("summary", "lenet5", "--json", in: folder).json()
         #expect(json["parameters"] as? Int == 61_706)
