@@ -122,7 +122,9 @@ struct Fusion {
             reluSources[position] = .normalized
         } else {
             // The gradient is there only after this node, too late for a sum fused into one before.
-            guard chains.allSatisfy({ $0.key > position || $0.value.add?.residual != gradient }) else { return }
+            guard chains.allSatisfy({ $0.key > position || $0.value.add?.residual != gradient }) else {
+                return
+            }
             reluSources[position] = .output
         }
         absorbed.insert(relu)
