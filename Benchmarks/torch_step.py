@@ -1,48 +1,38 @@
-"""Times whole steps of one network in PyTorch, with the data in memory, and prints one line of JSON.
+"""Times whole steps of one network in PyTorch, with the data in memory, or exports the network to ONNX.
 
-Called by compare.py in a process of its own, so that memory and threads of one measurement do not touch another.
+Called by compare.py in a process of its own, so that memory and threads of one measurement do not touch another. The
+networks are those that Fovea's are tested against (`Utilities/Reference/reference_torch.py`), with their dropout.
 """
 
 import argparse
-import json
-import resource
-import statistics
-import time
+import contextlib
+import os
+import sys
+import warnings
 
 import torch
-from torch import nn
 
-# The CPU wheel has no operators for torchvision to find; these two are declared at its import.
-_library = torch.library.Library("torchvision", "DEF")
-for name in ("nms", "qnms"):
-    _library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+import timing
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Utilities", "Reference"))
+import reference_torch  # noqa: E402
 
-def lenet5(activation, pool):
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), activation(), pool(2),
-        nn.Conv2d(6, 16, 5), activation(), pool(2), nn.Flatten(),
-        nn.Linear(400, 120), activation(), nn.Linear(120, 84), activation(), nn.Linear(84, 10))
-
-
-def network(name):
-    if name == "lenet5":
-        return lenet5(nn.Tanh, nn.AvgPool2d), (1, 28, 28), 10
-    if name == "lenet5_relu":
-        return lenet5(nn.ReLU, nn.MaxPool2d), (1, 28, 28), 10
-    if name == "mlp":
-        model = nn.Sequential(
-            nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
-        return model, (1, 28, 28), 10
-    import torchvision
-
-    return getattr(torchvision.models, name)(), (3, 224, 224), 1000
+# The reference asks for determinism, which costs time and fills new memory with numbers.
+torch.use_deterministic_algorithms(False)
 
 
 def optimizer(name, model):
     if name == "sgd":
         return torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     return torch.optim.Adam(model.parameters(), lr=0.001, fused=name == "adam-fused")
+
+
+def export(model, images, path):
+    """Writes `model` for prediction; by the older of PyTorch's exporters, which needs nothing but PyTorch."""
+    warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(sys.stderr):
+        torch.onnx.export(
+            model.eval(), (images,), path, dynamo=False, opset_version=17, input_names=["input"], output_names=["output"])
 
 
 def main():
@@ -52,51 +42,44 @@ def main():
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--optimizer", choices=["sgd", "adam", "adam-fused"], default="sgd")
     parser.add_argument("--format", choices=["contiguous", "channels_last"], default="contiguous")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile")
+    parser.add_argument("--export", metavar="FILE", help="write the network as ONNX and time nothing")
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--threads", type=int, required=True)
     arguments = parser.parse_args()
 
     torch.manual_seed(1)
     torch.set_num_threads(arguments.threads)
-    model, shape, classes = network(arguments.model)
-    images = torch.randn(arguments.batch, *shape)
+    model = reference_torch.network(arguments.model, keeps_dropout=True)
+    shape, classes = reference_torch.input_of(arguments.model)
+    images = torch.rand(arguments.batch, *shape) * 2 - 1
     labels = torch.randint(0, classes, (arguments.batch,))
+    if arguments.export:
+        return export(model, images, arguments.export)
     if arguments.format == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
+    model.train(arguments.mode == "train")
+    forward = torch.compile(model) if arguments.compile else model
+    precision = torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.precision == "bf16")
 
     if arguments.mode == "train":
-        model.train()
         update = optimizer(arguments.optimizer, model)
-        criterion = nn.CrossEntropyLoss()
 
         def step():
             update.zero_grad(set_to_none=True)
-            loss = criterion(model(images), labels)
+            with precision:
+                loss = reference_torch.training_loss(forward(images), labels)
             loss.backward()
             update.step()
             return loss.item()
     else:
-        model.eval()
-
         def step():
-            with torch.inference_mode():
-                return model(images)
+            with torch.inference_mode(), precision:
+                return forward(images)
 
-    for _ in range(2):
-        step()
-    times = []
-    begin = time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - begin < arguments.seconds:
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    seconds = statistics.median(times)
-    print(json.dumps({
-        "samplesPerSecond": arguments.batch / seconds,
-        "secondsPerStep": seconds,
-        "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }))
+    timing.report(step, arguments.batch, arguments.seconds)
 
 
 if __name__ == "__main__":

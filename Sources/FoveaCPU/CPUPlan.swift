@@ -58,10 +58,13 @@ final class CPUPlan: MeasuredPlan {
             variables: flats.reduce(layout.persistentByteCount) { $0 + $1.byteCount },
             scratch: scratchByteCount)
 
+        let areas = zip(pointers, compiler.buffers).map {
+            UnsafeMutableRawBufferPointer(start: $0, count: $1.byteCount)
+        }
         var preparation: [Runner] = []
         var runners: [Runner] = []
         for (step, isStatic) in zip(compiler.steps, isStatic) {
-            let runner = try Runner(step, engine: engine, pointers: pointers, scratch: scratch.start)
+            let runner = try Runner(step, engine: engine, areas: areas, scratch: scratch.start)
             if isStatic { preparation.append(runner) } else { runners.append(runner) }
         }
         self.preparation = preparation
@@ -85,16 +88,26 @@ final class CPUPlan: MeasuredPlan {
     }
 
     func execute() throws {
-        if !isPrepared {
-            for runner in preparation { try runner.run() }
-            isPrepared = true
-        }
+        try prepare()
         if isProfiling {
             for runner in runners { try runner.runTimed() }
         } else {
             for runner in runners { try runner.run() }
         }
     }
+
+    private func prepare() throws {
+        guard !isPrepared else { return }
+        for runner in preparation { try runner.run() }
+        isPrepared = true
+    }
+
+    func executeStepsAlone() throws {
+        try prepare()
+        for runner in runners { try runner.runAlone() }
+    }
+
+    var stepProfiles: [StepProfile] { runners.map(\.profile) }
 
     func variable(_ position: Int) -> Tensor {
         let home = homes[position]

@@ -9,7 +9,7 @@ struct Explanation {
     var text: String {
         let isTimed = runners.contains { $0.runCount > 0 }
         var rows = [["step", "operation", "layer", "implementation", "layouts", "MB", "MFLOP"]]
-        if isTimed { rows[0] += ["ms", "%", "GFLOP/s"] }
+        if isTimed { rows[0] += ["ms", "%", "GB/s", "GFLOP/s", "ms alone"] }
         let totalTime = runners.reduce(0.0) { $0 + $1.milliseconds }
         for (number, runner) in (preparation + runners).enumerated() {
             let isOnce = number < preparation.count
@@ -19,10 +19,13 @@ struct Explanation {
                 Self.decimal(Double(runner.step.flops) / 1e6),
             ]
             if isTimed {
+                let profile = runner.profile
                 let time = runner.milliseconds
                 row += [
                     Self.decimal(time, digits: 3), Self.decimal(100 * time / max(totalTime, 1e-9)),
-                    time > 0 ? Self.decimal(Double(runner.step.flops) / time / 1e6) : "",
+                    profile.bytesPerSecond.map { Self.decimal($0 / 1e9) } ?? "",
+                    profile.flopsPerSecond.map { Self.decimal($0 / 1e9) } ?? "",
+                    profile.secondsAlone.map { Self.decimal($0 * 1e3, digits: 3) } ?? "",
                 ]
             }
             rows.append(row)
@@ -35,6 +38,11 @@ struct Explanation {
                 + "\(Self.decimal(Double(memory.variables) / 1e6)) MB, scratch "
                 + "\(Self.decimal(Double(memory.scratch) / 1e6)) MB"
                 + (isTimed ? "; sum of steps \(Self.decimal(totalTime, digits: 3)) ms" : ""))
+        if isTimed {
+            lines.append(
+                "MB and GB/s count each argument of a step once, whether read, written or both, and no scratch memory"
+            )
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -62,5 +70,5 @@ struct Explanation {
 
 extension Runner {
     /// The mean time of a run.
-    var milliseconds: Double { runCount == 0 ? 0 : Double(nanoseconds) / Double(runCount) / 1e6 }
+    var milliseconds: Double { (profile.seconds ?? 0) * 1e3 }
 }

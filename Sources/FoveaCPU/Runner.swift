@@ -12,11 +12,15 @@ import FoveaGraph
 /// A step with its memory, ready to run.
 final class Runner {
     let step: Step
-    /// The bytes that the step reads and writes.
+    /// The bytes of the step's arguments, each once whether read or written.
     let byteCount: Int
     private(set) var nanoseconds: UInt64 = 0
     private(set) var runCount = 0
+    /// The median time of the step repeated by itself.
+    private(set) var nanosecondsAlone: UInt64?
     private let body: Body
+    /// The memory that the step writes.
+    private let written: [UnsafeMutableRawBufferPointer]
 
     private enum Body {
         case primitive(PrimitiveCall)
@@ -24,13 +28,14 @@ final class Runner {
     }
 
     init(
-        _ step: Step, engine: Engine, pointers: [UnsafeMutableRawPointer], scratch: UnsafeMutableRawPointer
+        _ step: Step, engine: Engine, areas: [UnsafeMutableRawBufferPointer], scratch: UnsafeMutableRawPointer
     ) throws(PlanError) {
         self.step = step
+        written = Set(step.writes).map { areas[$0.index] }
         switch step.body {
         case .primitive(let descriptor, let arguments):
             var arguments = arguments.map {
-                (number: $0.number, layout: $0.form.layout, pointer: pointers[$0.form.buffer.index])
+                (number: $0.number, layout: $0.form.layout, pointer: areas[$0.form.buffer.index].baseAddress!)
             }
             byteCount = arguments.reduce(0) { $0 + $1.layout.byteCount }
             if let scratchpad = step.scratchpad {
@@ -38,8 +43,9 @@ final class Runner {
             }
             body = .primitive(try PrimitiveCall(descriptor, engine: engine, arguments: arguments))
         case .kernel(let makeBody, _):
-            byteCount = 0
-            body = .kernel(makeBody((step.reads + step.writes).map { pointers[$0.index] }))
+            let arguments = step.reads + step.writes
+            byteCount = Set(arguments).reduce(0) { $0 + areas[$1.index].count }
+            body = .kernel(makeBody(arguments.map { areas[$0.index].baseAddress! }))
         }
     }
 
@@ -55,6 +61,30 @@ final class Runner {
         try run()
         nanoseconds += clock_gettime_nsec() - start
         runCount += 1
+    }
+
+    /// Runs the step some times and leaves what one run leaves.
+    func runAlone() throws(PlanError) {
+        // A sum into its operand, an update and running statistics read what they write.
+        let saved = written.map { Array($0) }
+        try run()
+        var times: [UInt64] = []
+        let start = clock_gettime_nsec()
+        while times.count < 5 || times.count < 100 && clock_gettime_nsec() - start < 10_000_000 {
+            for (area, content) in zip(written, saved) { area.copyBytes(from: content) }
+            let begin = clock_gettime_nsec()
+            try run()
+            times.append(clock_gettime_nsec() - begin)
+        }
+        times.sort()
+        nanosecondsAlone = times[times.count / 2]
+    }
+
+    var profile: StepProfile {
+        StepProfile(
+            operation: step.name, path: step.path, implementation: step.implementation, byteCount: byteCount,
+            flops: step.flops, seconds: runCount == 0 ? nil : Double(nanoseconds) / Double(runCount) / 1e9,
+            secondsAlone: nanosecondsAlone.map { Double($0) / 1e9 })
     }
 }
 

@@ -52,6 +52,59 @@ public protocol MeasuredPlan: Plan {
 
     /// The bytes that the plan holds: variables, values, and what its steps need while they run.
     var plannedByteCount: Int { get }
+
+    /// A run in which each step is repeated and timed by itself, warm, on the memory that it works on.
+    ///
+    /// What a step writes is put back before each repetition, since some steps read it too, so that the run computes what
+    /// ``Plan/execute()`` computes. It takes some 10 times as long.
+    ///
+    /// - Throws: ``PlanError`` where the backend fails.
+    func executeStepsAlone() throws
+
+    /// The steps of a run in order, with what was measured of them up to now.
+    var stepProfiles: [StepProfile] { get }
+}
+
+/// What one step of a plan is and costs.
+public struct StepProfile: Hashable, Sendable {
+    /// The name of the operation and what was fused into it.
+    public var operation: String
+    /// The path of the layer.
+    public var path: String
+    /// The name of the implementation that the backend chose.
+    public var implementation: String
+    /// The bytes of the step's arguments, each counted once whether it is read, written or both; scratch memory is not counted.
+    public var byteCount: Int
+    /// The floating-point operations; 0 where the step only moves data.
+    public var flops: Int
+    /// The mean time within profiled runs, in seconds; `nil` where there were none.
+    public var seconds: Double?
+    /// The median time of the step repeated by itself, in seconds; `nil` where it was not measured.
+    public var secondsAlone: Double?
+
+    /// The description of one step.
+    public init(
+        operation: String, path: String, implementation: String, byteCount: Int, flops: Int,
+        seconds: Double? = nil, secondsAlone: Double? = nil
+    ) {
+        self.operation = operation
+        self.path = path
+        self.implementation = implementation
+        self.byteCount = byteCount
+        self.flops = flops
+        self.seconds = seconds
+        self.secondsAlone = secondsAlone
+    }
+
+    /// The bytes of the arguments over the mean time; `nil` where that was not measured.
+    public var bytesPerSecond: Double? { rate(of: byteCount) }
+
+    /// The floating-point operations over the mean time; `nil` where that was not measured.
+    public var flopsPerSecond: Double? { rate(of: flops) }
+
+    private func rate(of count: Int) -> Double? {
+        seconds.flatMap { $0 > 0 ? Double(count) / $0 : nil }
+    }
 }
 
 /// What a backend cannot do, or failed at.

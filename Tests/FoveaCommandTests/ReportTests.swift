@@ -129,8 +129,40 @@ import Testing
         let profile = try Command.run(
             "bench", "fc 8 - relu - fc 2", "--input", "4", "--steps", "3", "--profile", "--mode", mode,
             in: folder)
+        #expect(profile.output.contains("GB/s"))
         #expect(profile.output.contains("GFLOP/s"))
         #expect(profile.output.contains("samples/s"))
+        #expect(
+            profile.output.contains(
+                /sum of steps alone [0-9.]+ .+, whole step [0-9.]+ .+, overhead -?[0-9.]+ %/))
+    }
+
+    @Test(arguments: ["train", "infer"])
+    func benchProfilesEachStep(_ mode: String) throws {
+        let json = try Command.run(
+            "bench", "fc 8 - relu - fc 2", "--input", "4", "--batch", "16", "--seconds", "0", "--profile",
+            "--mode",
+            mode, "--json", in: folder
+        ).json()
+        #expect(json["steps"] as? Int == 3)
+        let steps = try #require(json["profile"] as? [[String: Any]])
+        let alone = try steps.map { try #require($0["secondsAlone"] as? Double) }
+        let sum = try #require(json["sumOfStepsAloneSeconds"] as? Double)
+        #expect(sum > 0)
+        #expect(abs(alone.reduce(0, +) - sum) < 1e-9)
+        let whole = try #require(json["secondsPerStep"] as? Double)
+        #expect(abs(try #require(json["overhead"] as? Double) - (whole / sum - 1)) < 1e-6)
+        for step in steps {
+            let seconds = try #require(step["seconds"] as? Double)
+            let bytes = try #require(step["bytes"] as? Int)
+            #expect(bytes > 0, "\(step)")
+            #expect(abs(try #require(step["bytesPerSecond"] as? Double) * seconds - Double(bytes)) < 1e-3)
+            let flops = try #require(step["flops"] as? Int)
+            #expect(abs(try #require(step["flopsPerSecond"] as? Double) * seconds - Double(flops)) < 1e-3)
+        }
+        // The first product reads 16x4 numbers, 8x4 weights and 8 biases, and writes 16x8.
+        let dense = try #require(steps.first { ($0["operation"] as? String)?.hasPrefix("dense") == true })
+        #expect(dense["bytes"] as? Int == 4 * (16 * 4 + 8 * 4 + 8 + 16 * 8))
     }
 
     @Test func dataTellsWhatThereIs() throws {

@@ -323,11 +323,11 @@ def data_key(name):
     return DATA_KEYS.get(name, "input")
 
 
-def network(name):
-    """The reference of the network that the zoo calls `name`, without dropout."""
+def network(name, keeps_dropout=False):
+    """The reference of the network that the zoo calls `name`, without dropout unless it is wanted."""
     module = NETWORKS[name]() if name in NETWORKS else getattr(torchvision.models, name)(weights=None)
     for layer in module.modules():
-        if isinstance(layer, nn.Dropout):
+        if isinstance(layer, nn.Dropout) and not keeps_dropout:
             layer.p = 0.0
     return module
 

@@ -31,13 +31,19 @@ struct Bench: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The number of steps to time; as many as fit 3 s unless given.", valueName: "count"))
+            "The number of steps to time; as many as fit --seconds unless given.", valueName: "count"))
     var steps: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The time to spend on the steps, at least 3 of them, where --steps is not given.", valueName: "s")
+    )
+    var seconds = 3.0
 
     @Option(help: "The optimizer of a training step: sgd has a momentum of 0.9.")
     var optimizer: OptimizerName = .sgd
 
-    @Flag(help: "Print the plan's steps with the time of each.")
+    @Flag(help: "Print the plan's steps with the time of each, within the whole and alone.")
     var profile = false
 
     @OptionGroup var threads: ThreadOptions
@@ -55,6 +61,9 @@ struct Bench: ParsableCommand {
         if let steps, !(1...10_000_000).contains(steps) {
             throw ValidationError("--steps is \(steps); it is in 1 ... 10000000")
         }
+        guard seconds >= 0, seconds <= 1e6 else {
+            throw ValidationError("--seconds is \(seconds); it is in 0 ... 1000000")
+        }
     }
 
     func run() throws {
@@ -63,14 +72,13 @@ struct Bench: ParsableCommand {
             network, mode: mode, batchSize: batch, optimizer: optimizer == .sgd ? SGD(momentum: 0.9) : Adam(),
             backend: threads.backend)
         benchmark.steps = steps
+        benchmark.seconds = seconds
         benchmark.isProfiling = profile
         let result = try parsing { try benchmark.run() }
-        if let profile = result.profile {
-            if json { StandardError.write(profile) } else { try StandardOutput.write(profile + "\n") }
-        }
         if json {
             try writeJSON(Report(result, of: self))
         } else {
+            if let profile = result.profile { try StandardOutput.write(profile.table + "\n") }
             try StandardOutput.write(text(result))
         }
     }
@@ -87,6 +95,11 @@ struct Bench: ParsableCommand {
         if let bytes = result.peakBytes { memory.append("\(Format.bytes(bytes)) peak of the process") }
         if let bytes = result.plannedBytes { memory.append("\(Format.bytes(bytes)) of it in the plan") }
         if !memory.isEmpty { lines.append("memory      \(memory.joined(separator: ", "))") }
+        if let profile = result.profile, let overhead = result.overhead {
+            lines.append(
+                "sum of steps alone \(Format.seconds(profile.secondsAlone)), whole step "
+                    + "\(Format.seconds(result.secondsPerStep)), overhead \(Format.percent(overhead))")
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -106,6 +119,9 @@ struct Bench: ParsableCommand {
         var compileSeconds: Double
         var peakBytes: Int?
         var plannedBytes: Int?
+        var sumOfStepsAloneSeconds: Double?
+        var overhead: Double?
+        var profile: [Step]?
 
         init(_ result: BenchmarkResult, of command: Bench) {
             model = command.architecture.model
@@ -121,6 +137,33 @@ struct Bench: ParsableCommand {
             compileSeconds = result.compileSeconds
             peakBytes = result.peakBytes
             plannedBytes = result.plannedBytes
+            sumOfStepsAloneSeconds = result.profile?.secondsAlone
+            overhead = result.overhead
+            profile = result.profile?.steps.map(Step.init)
+        }
+
+        struct Step: Encodable {
+            var operation: String
+            var layer: String
+            var implementation: String
+            var bytes: Int
+            var flops: Int
+            var seconds: Double?
+            var secondsAlone: Double?
+            var bytesPerSecond: Double?
+            var flopsPerSecond: Double?
+
+            init(_ step: StepProfile) {
+                operation = step.operation
+                layer = step.path
+                implementation = step.implementation
+                bytes = step.byteCount
+                flops = step.flops
+                seconds = step.seconds
+                secondsAlone = step.secondsAlone
+                bytesPerSecond = step.bytesPerSecond
+                flopsPerSecond = step.flopsPerSecond
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ public struct Benchmark: Sendable {
     public var steps: Int?
     /// The time to spend where the number of steps is not given.
     public var seconds = 3.0
-    /// Whether the steps of the plan are timed as well, which costs a little.
+    /// Whether the steps of the plan are timed as well, which costs a little, and then once more each by itself.
     public var isProfiling = false
 
     /// A benchmark of `network`.
@@ -52,6 +52,9 @@ public struct Benchmark: Sendable {
             throw TrainingError(
                 .configuration,
                 "a batch of \(batchSize) and \(steps.map(String.init) ?? "unset") steps; both are positive")
+        }
+        guard seconds >= 0, seconds <= 1e6 else {
+            throw TrainingError(.configuration, "\(seconds) s to spend; they are in 0 ... 1000000")
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -124,11 +127,16 @@ public struct Benchmark: Sendable {
         times.sort()
         let median = (times[(times.count - 1) / 2] + times[times.count / 2]) / 2
         let measured = plan as? any MeasuredPlan
-        return BenchmarkResult(
+        var result = BenchmarkResult(
             steps: times.count, secondsPerStep: median, bestSecondsPerStep: times[0],
             samplesPerSecond: Double(batchSize) / median, compileSeconds: compilation.seconds,
-            peakBytes: PeakMemory.byteCount, plannedBytes: measured?.plannedByteCount,
-            lastValue: last, profile: isProfiling && measured != nil ? plan.explain() : nil)
+            peakBytes: PeakMemory.byteCount, plannedBytes: measured?.plannedByteCount, lastValue: last)
+        if isProfiling, let measured {
+            // After the peak was read: what a step writes is held twice meanwhile.
+            try measured.executeStepsAlone()
+            result.profile = BenchmarkProfile(steps: measured.stepProfiles, table: plan.explain())
+        }
+        return result
     }
 }
 
@@ -151,7 +159,26 @@ public struct BenchmarkResult: Hashable, Sendable {
     /// The loss of the last training step, or the first result of the last prediction.
     public var lastValue: Float
     /// The plan's steps with their times, where asked for.
-    public var profile: String?
+    public var profile: BenchmarkProfile?
+
+    /// The part by which a whole step takes longer than the plan's steps timed alone: `secondsPerStep / secondsAlone - 1`.
+    ///
+    /// Copying the batch, calling the primitives, and caches that another step has filled. Negative where the steps in
+    /// a row find their data nearer than alone, or where the machine was disturbed.
+    public var overhead: Double? {
+        profile.flatMap { $0.secondsAlone > 0 ? secondsPerStep / $0.secondsAlone - 1 : nil }
+    }
+}
+
+/// What the steps of a plan cost, each within the whole and by itself.
+public struct BenchmarkProfile: Hashable, Sendable {
+    /// The steps of the plan in order.
+    public var steps: [StepProfile]
+    /// The steps as a table to read.
+    public var table: String
+
+    /// The sum of the steps' times alone.
+    public var secondsAlone: Double { steps.reduce(0) { $0 + ($1.secondsAlone ?? 0) } }
 }
 
 /// One batch of random numbers, uniform in [-1, 1), and random answers.
