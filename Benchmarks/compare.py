@@ -196,6 +196,10 @@ def summary(rows, arguments):
     return lines
 
 
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
 def caption(arguments):
     options = ["--rounds", str(arguments.rounds), "--seconds", f"{arguments.seconds:g}"]
     options += [part for name in arguments.work or [] for part in ("--work", name)]
@@ -203,6 +207,7 @@ def caption(arguments):
     options += ["--precision", arguments.precision] if arguments.precision != "f32" else []
     options += ["--batch", str(arguments.batch)] if arguments.batch is not None else []
     options += ["--torch-compile"] if arguments.torch_compile else []
+    options += ["--threads", str(arguments.threads)] if arguments.threads != cores() else []
     return (
         f"`Benchmarks/compare {' '.join(options)}`: {arguments.precision}; medians of {arguments.rounds} rounds, in each of which "
         "everybody runs once, in a process of its own. Whole steps with the data in memory: forward, loss, gradients and update "
@@ -219,7 +224,7 @@ def main():
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: PyTorch with autocast")
     parser.add_argument("--batch", type=int, help="another batch size than the targets are for")
     parser.add_argument("--torch-compile", action="store_true", help="torch.compile as one more peer")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--write", action="store_true", help="append the tables to Benchmarks/RESULTS.md")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.threads < 1 or arguments.seconds < 0 or (arguments.batch or 1) < 1:

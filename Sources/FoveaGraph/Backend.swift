@@ -73,7 +73,8 @@ public struct StepProfile: Hashable, Sendable {
     public var path: String
     /// The name of the implementation that the backend chose.
     public var implementation: String
-    /// The bytes of the step's arguments, each counted once whether it is read, written or both; scratch memory is not counted.
+    /// The bytes of the step's arguments as they lie in memory, each counted once whether it is read, written or both; scratch
+    /// memory is not counted.
     public var byteCount: Int
     /// The floating-point operations; 0 where the step only moves data.
     public var flops: Int
