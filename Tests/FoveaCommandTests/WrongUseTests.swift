@@ -18,7 +18,7 @@ import Testing
         (["summary", "lenet5", "--batch", "0"], "--batch is 0"),
         (["summary", "lenet5", "--input", "1x4x4"], "conv2"),
         (["bench", "lenet5", "--mode", "fast"], "'fast' is invalid for '--mode"),
-        (["bench", "lenet5", "--precision", "bf16"], "bf16 is not there yet; use --precision f32"),
+        (["bench", "lenet5", "--precision", "f16"], "'f16' is invalid for '--precision"),
         (["train", "--model", "lenet5"], "give --model and --data, or --config, or --resume"),
         (["train", "--resume", "x", "--epochs", "3"], "--resume takes all settings from the run"),
         (

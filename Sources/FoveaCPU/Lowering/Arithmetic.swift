@@ -35,7 +35,13 @@ extension Compiler {
         guard a.layout.dimensions == resultShape.dimensions || shapes[0] == shapes[1] else {
             return try lowerStridedBinary(operation, node)
         }
-        let b = shapes[0] == shapes[1] ? try form(of: right, in: a.layout) : try oneDNNForm(of: right)
+        let b: Form
+        if shapes[0] == shapes[1] {
+            // oneDNN adds one type to another.
+            b = try form(of: right, in: a.layout.storing(try storedForm(of: right).layout.dtype))
+        } else {
+            b = try oneDNNForm(of: right)
+        }
         guard b.layout.dimensions.count == a.layout.dimensions.count else {
             return try lowerStridedBinary(operation, node)
         }

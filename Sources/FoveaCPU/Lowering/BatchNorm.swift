@@ -7,13 +7,13 @@ extension Compiler {
     mutating func lowerBatchNorm(
         _ batchNorm: Operation.BatchNorm, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let x = try oneDNNForm(of: node.inputs[0])
         let scale = try plainForm(of: node.inputs[1])
         let shift = try plainForm(of: node.inputs[2])
         let activation = fusion.chains[position]?.activation
         let descriptor = try batchNormForward(
-            x.layout, epsilon: batchNorm.epsilon, flags: scaleAndShift | (activation == nil ? 0 : fusedReLU),
-            kind: dnnl_forward_training)
+            try oneDNNForm(of: node.inputs[0]).layout, epsilon: batchNorm.epsilon,
+            flags: scaleAndShift | (activation == nil ? 0 : fusedReLU), kind: dnnl_forward_training)
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let channels = graph.shape(of: node.inputs[1])
         let (y, mean, variance) = (makeForm(x.layout), makePlainForm(channels), makePlainForm(channels))
         var outputs = [(DNNL_ARG_DST, y), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance)]
@@ -62,7 +62,6 @@ extension Compiler {
     mutating func lowerBatchNormGradient(
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let x = try oneDNNForm(of: node.inputs[0])
         let scale = try plainForm(of: node.inputs[1])
         let mean = try plainForm(of: node.inputs[2])
         let variance = try plainForm(of: node.inputs[3])
@@ -71,10 +70,12 @@ extension Compiler {
         if takesReLU, let producer = graph.producer(of: outputGradient) {
             outputGradient = producer.inputs[1]
         }
-        let dy = try form(of: outputGradient, in: x.layout)
         let flags = scaleAndShift | (takesReLU ? fusedReLU : 0)
         let forward = try batchNormForward(
-            x.layout, epsilon: gradient.epsilon, flags: flags, kind: dnnl_forward_training)
+            try oneDNNForm(of: node.inputs[0]).layout, epsilon: gradient.epsilon, flags: flags,
+            kind: dnnl_forward_training)
+        let x = try form(of: node.inputs[0], in: forward.layout(DNNL_ARG_SRC))
+        let dy = try form(of: outputGradient, in: x.layout)
         let engine = engine
         let epsilon = gradient.epsilon
         let descriptor = try PrimitiveDescriptor(
@@ -106,10 +107,10 @@ extension Compiler {
     mutating func lowerBatchNormInference(
         _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node
     ) throws(PlanError) {
-        let x = try oneDNNForm(of: node.inputs[0])
         let descriptor = try batchNormForward(
-            x.layout, epsilon: batchNorm.epsilon,
+            try oneDNNForm(of: node.inputs[0]).layout, epsilon: batchNorm.epsilon,
             flags: scaleAndShift | dnnl_use_global_stats.rawValue, kind: dnnl_forward_inference)
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         var inputs = [(DNNL_ARG_SRC, x)]
         let numbers = [DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE]
         for (number, input) in zip(numbers, node.inputs.dropFirst()) {
@@ -122,14 +123,16 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
-    private func batchNormForward(
+    private mutating func batchNormForward(
         _ layout: MemoryDescriptor, epsilon: Float, flags: UInt32, kind: dnnl_prop_kind_t
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        return try PrimitiveDescriptor("batch normalization", layouts: [layout]) {
-            descriptor, m, _, attributes in
-            dnnl_batch_normalization_forward_primitive_desc_create(
-                &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
+        return try inBestType(preferring: layout.dtype) { _, dtype throws(PlanError) in
+            try PrimitiveDescriptor("batch normalization", layouts: [layout.storing(dtype)]) {
+                descriptor, m, _, attributes in
+                dnnl_batch_normalization_forward_primitive_desc_create(
+                    &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
+            }
         }
     }
 }
