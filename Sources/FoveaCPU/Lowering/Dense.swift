@@ -83,13 +83,14 @@ extension Compiler {
         let engine = engine
         return try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
             let source = stored.storing(dtype)
-            let trained = compiler.trainedWeights(units: units, source: source)
             let forward = try compiler.denseForward(
-                source: source, weights: dtype == .float32 ? trained : .any(trained.dimensions, dtype),
+                source: source, weights: compiler.trainedWeights(units: units, source: source, dtype),
                 hasBias: hasBias)
             return try compiler.packedOrFree(
                 "a dense parameter gradient",
-                weights: dtype == .float32 ? forward.layout(DNNL_ARG_WEIGHTS) : trained,
+                weights: dtype == .float32
+                    ? forward.layout(DNNL_ARG_WEIGHTS)
+                    : compiler.trainedWeights(units: units, source: source, .float32),
                 others: [
                     source, hasBias ? .plain([units]) : nil,
                     .plain([source.dimensions[0], units], dtype),
@@ -121,11 +122,13 @@ extension Compiler {
         return present.layout.isBatchInnermost ? try plainForm(of: value) : present
     }
 
-    /// How float32 weights that change in every step are stored: as rows where the source is plain, since packing them gains
-    /// less than unpacking their gradients costs; else in the layout that matches the source's.
-    private func trainedWeights(units: Int, source: MemoryDescriptor) -> MemoryDescriptor {
+    /// How weights that change in every step are stored: as rows where the source is plain, since packing them gains less
+    /// than unpacking their gradients, or packing them anew in each step, costs; else in the layout that matches the source's.
+    private func trainedWeights(
+        units: Int, source: MemoryDescriptor, _ dtype: DType
+    ) -> MemoryDescriptor {
         let dimensions = [units] + source.dimensions[1...]
-        return source.isPlain ? .plain(dimensions) : .any(dimensions)
+        return source.isPlain ? .plain(dimensions, dtype) : .any(dimensions, dtype)
     }
 
     /// The forward primitive for a source in the given layout: vectors, or images whose flattening is left out.
@@ -136,8 +139,8 @@ extension Compiler {
         let units = graph.shape(of: weight)[0]
         return try denseForward(
             source: source,
-            weights: isAssigned(weight) && source.dtype == .float32
-                ? trainedWeights(units: units, source: source)
+            weights: isAssigned(weight)
+                ? trainedWeights(units: units, source: source, source.dtype)
                 : .any([units] + source.dimensions[1...], source.dtype),
             hasBias: hasBias, postOperations: postOperations, result: result)
     }
@@ -167,7 +170,7 @@ extension Compiler {
         _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
         let free = try PrimitiveDescriptor(
-            name, layouts: [.any(weights.dimensions)] + others, hint: hint, make)
+            name, layouts: [.any(weights.dimensions, weights.dtype)] + others, hint: hint, make)
         guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
             weights.isPlain && !packed.isReferenceLoop || packed.implementation == free.implementation
         else { return free }
