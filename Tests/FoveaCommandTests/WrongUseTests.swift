@@ -42,6 +42,22 @@ import Testing
         #expect(try folder.names() == ["data"])
     }
 
+    @Test func bfloat16NeedsAProcessorThatHasIt() throws {
+        for arguments in [
+            ["bench", "lenet5"], ["train", "--model", "mlp", "--data", "data", "--output", "run"],
+            ["evaluate", "--model", "m.safetensors", "--data", "data"],
+        ] {
+            // oneDNN takes the processor for an older one.
+            let result = try Command.start(
+                arguments + ["--precision", "bf16"], in: folder,
+                environment: ["ONEDNN_MAX_CPU_ISA": "AVX2"]
+            ).1()
+            #expect(result.status == 64)
+            #expect(result.errorLine?.contains("AVX-512 BF16 or AMX BF16") ?? false, "\(result.errors)")
+            #expect(try folder.names() == ["data"])
+        }
+    }
+
     @Test func notationErrorsPointAtTheColumn() throws {
         let result = try Command.run("summary", "fc 8 - rleu", "--input", "4", in: folder)
         #expect(result.status == 64)

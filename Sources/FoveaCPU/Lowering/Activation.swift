@@ -50,7 +50,8 @@ extension Compiler {
         _ gradient: Operation.ActivationGradient, _ node: Graph.Node
     ) throws(PlanError) {
         let y = try storedForm(of: node.inputs[0])
-        guard let kernel = gradient.function.kernel, y.layout.dtype == .float32 else {
+        let isBFloat16 = y.layout.dtype == .bfloat16
+        guard let kernel = gradient.function.kernel, !isBFloat16 || kernel == FOVEA_RELU else {
             return try lowerEltwiseGradient(gradient.function, node)
         }
         let dy = try form(of: node.inputs[1], in: y.layout)
@@ -62,6 +63,10 @@ extension Compiler {
             flops: 2 * count,
             inPlace: (output: dx, input: dy)
         ) { pointers in
+            if isBFloat16 {
+                let p = pointers.map { $0.assumingMemoryBound(to: UInt16.self) }
+                return { fovea_relu_gradient_bfloat16(count, p[0], p[1], p[2]) }
+            }
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return { fovea_activate_gradient(kernel, count, p[0], p[1], p[2]) }
         }

@@ -7,25 +7,14 @@ extension Compiler {
     mutating func lowerBatchNorm(
         _ batchNorm: Operation.BatchNorm, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let scale = try plainForm(of: node.inputs[1])
-        let shift = try plainForm(of: node.inputs[2])
-        let activation = fusion.chains[position]?.activation
-        let descriptor = try batchNormForward(
-            try oneDNNForm(of: node.inputs[0]).layout, epsilon: batchNorm.epsilon,
-            flags: scaleAndShift | (activation == nil ? 0 : fusedReLU), kind: dnnl_forward_training)
-        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let channels = graph.shape(of: node.inputs[1])
-        let (y, mean, variance) = (makeForm(x.layout), makePlainForm(channels), makePlainForm(channels))
-        var outputs = [(DNNL_ARG_DST, y), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance)]
-        if let layout = descriptor.workspace {
-            let workspace = makeForm(layout)
-            workspaces[position] = workspace
-            outputs.append((DNNL_ARG_WORKSPACE, workspace))
+        let (mean, variance) = (makePlainForm(channels), makePlainForm(channels))
+        if try !lowerBFloat16BatchNorm(
+            node, at: position, epsilon: batchNorm.epsilon, mean: mean, variance: variance)
+        {
+            try lowerFloat32BatchNorm(
+                node, at: position, epsilon: batchNorm.epsilon, mean: mean, variance: variance)
         }
-        emit(
-            node.operation.name + (activation == nil ? "" : "+relu"), node, descriptor,
-            reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_SCALE, scale), (DNNL_ARG_SHIFT, shift)], writing: outputs)
-        define(activation.map { graph.nodes[$0].outputs[0] } ?? node.outputs[0], as: y)
         define(node.outputs[1], as: mean)
         define(node.outputs[2], as: variance)
 
@@ -36,6 +25,29 @@ extension Compiler {
         try followRunning(
             node.inputs[4], variance, correction: count / (count - 1), momentum: momentum,
             result: node.outputs[4], node)
+    }
+
+    private mutating func lowerFloat32BatchNorm(
+        _ node: Graph.Node, at position: Int, epsilon: Float, mean: Form, variance: Form
+    ) throws(PlanError) {
+        let x = try imageForm(of: node.inputs[0])
+        let scale = try plainForm(of: node.inputs[1])
+        let shift = try plainForm(of: node.inputs[2])
+        let activation = fusion.chains[position]?.activation
+        let descriptor = try batchNormForward(
+            x.layout, epsilon: epsilon, flags: scaleAndShift | (activation == nil ? 0 : fusedReLU),
+            kind: dnnl_forward_training)
+        let y = makeForm(x.layout)
+        var outputs = [(DNNL_ARG_DST, y), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance)]
+        if let layout = descriptor.workspace {
+            let workspace = makeForm(layout)
+            workspaces[position] = workspace
+            outputs.append((DNNL_ARG_WORKSPACE, workspace))
+        }
+        emit(
+            node.operation.name + (activation == nil ? "" : "+relu"), node, descriptor,
+            reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_SCALE, scale), (DNNL_ARG_SHIFT, shift)], writing: outputs)
+        define(activation.map { graph.nodes[$0].outputs[0] } ?? node.outputs[0], as: y)
     }
 
     /// Moves a running statistic toward the batch's, in place where nobody else reads the old one.
@@ -62,6 +74,8 @@ extension Compiler {
     mutating func lowerBatchNormGradient(
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
+        if try lowerBFloat16BatchNormGradient(node, at: position, epsilon: gradient.epsilon) { return }
+        let x = try imageForm(of: node.inputs[0])
         let scale = try plainForm(of: node.inputs[1])
         let mean = try plainForm(of: node.inputs[2])
         let variance = try plainForm(of: node.inputs[3])
@@ -70,12 +84,10 @@ extension Compiler {
         if takesReLU, let producer = graph.producer(of: outputGradient) {
             outputGradient = producer.inputs[1]
         }
+        let dy = try form(of: outputGradient, in: x.layout)
         let flags = scaleAndShift | (takesReLU ? fusedReLU : 0)
         let forward = try batchNormForward(
-            try oneDNNForm(of: node.inputs[0]).layout, epsilon: gradient.epsilon, flags: flags,
-            kind: dnnl_forward_training)
-        let x = try form(of: node.inputs[0], in: forward.layout(DNNL_ARG_SRC))
-        let dy = try form(of: outputGradient, in: x.layout)
+            x.layout, epsilon: gradient.epsilon, flags: flags, kind: dnnl_forward_training)
         let engine = engine
         let epsilon = gradient.epsilon
         let descriptor = try PrimitiveDescriptor(
@@ -107,10 +119,11 @@ extension Compiler {
     mutating func lowerBatchNormInference(
         _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node
     ) throws(PlanError) {
+        if try lowerBFloat16BatchNormInference(node, epsilon: batchNorm.epsilon) { return }
+        let x = try imageForm(of: node.inputs[0])
         let descriptor = try batchNormForward(
-            try oneDNNForm(of: node.inputs[0]).layout, epsilon: batchNorm.epsilon,
+            x.layout, epsilon: batchNorm.epsilon,
             flags: scaleAndShift | dnnl_use_global_stats.rawValue, kind: dnnl_forward_inference)
-        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         var inputs = [(DNNL_ARG_SRC, x)]
         let numbers = [DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE]
         for (number, input) in zip(numbers, node.inputs.dropFirst()) {
@@ -123,16 +136,14 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
-    private mutating func batchNormForward(
+    private func batchNormForward(
         _ layout: MemoryDescriptor, epsilon: Float, flags: UInt32, kind: dnnl_prop_kind_t
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        return try inBestType(preferring: layout.dtype) { _, dtype throws(PlanError) in
-            try PrimitiveDescriptor("batch normalization", layouts: [layout.storing(dtype)]) {
-                descriptor, m, _, attributes in
-                dnnl_batch_normalization_forward_primitive_desc_create(
-                    &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
-            }
+        return try PrimitiveDescriptor("batch normalization", layouts: [layout]) {
+            descriptor, m, _, attributes in
+            dnnl_batch_normalization_forward_primitive_desc_create(
+                &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
         }
     }
 }
