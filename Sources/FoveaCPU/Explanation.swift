@@ -29,7 +29,8 @@ struct Explanation {
         }
         func count(_ name: String) -> Int { runners.count { $0.step.name == name } }
         let (conversions, packed) = (count("convert"), count("pack"))
-        let changes = conversions + packed == 0 ? "" : ", \(conversions) conversions, \(packed) weights packed"
+        let changes =
+            conversions + packed == 0 ? "" : ", \(conversions) conversions, \(packed) weights packed"
         var lines = Self.align(rows)
         lines.append(
             "\(runners.count) steps (\(count("reorder")) reorders\(changes)), \(preparation.count) once; memory: activations "

@@ -20,7 +20,8 @@ extension Compiler {
     /// The type in which a product of `dtype` stores `value`: float32 for what is wanted outside or only read in that.
     func resultType(of value: Graph.Value, computedIn dtype: DType) -> DType {
         guard dtype == .bfloat16, !graph.isWanted(value) else { return .float32 }
-        return readers[value.index].allSatisfy { graph.nodes[$0].operation.readsFloat32 } ? .float32 : .bfloat16
+        return readers[value.index].allSatisfy { graph.nodes[$0].operation.readsFloat32 }
+            ? .float32 : .bfloat16
     }
 
     /// `value` where oneDNN can work on it, in float32.

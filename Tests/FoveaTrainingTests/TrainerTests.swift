@@ -62,7 +62,8 @@ import FoveaTraining
                     $0.batchSize = 12
                     $0.learningRate = .constant(0.01)
                 })
-            return try trainer.fit(&model, on: Samples.stripes(96), validation: .set(Samples.stripes(48, seed: 4)))
+            return try trainer.fit(
+                &model, on: Samples.stripes(96), validation: .set(Samples.stripes(48, seed: 4)))
         }
         for (exact, rounded) in zip(histories[0].epochs, histories[1].epochs) {
             #expect(exact.loss != rounded.loss)

@@ -12,7 +12,8 @@ extension Compiler {
             return define(node.outputs[0], as: x)
         }
         if x.layout.isPlain {
-            return define(node.outputs[0], as: Form(layout: .plain(dimensions, x.layout.dtype), buffer: x.buffer))
+            return define(
+                node.outputs[0], as: Form(layout: .plain(dimensions, x.layout.dtype), buffer: x.buffer))
         }
         if reshape.shape.rank == 2, x.layout.dimensions.count == 4, x.layout.dimensions[0] == reshape.shape[0]
         {
