@@ -79,3 +79,24 @@ void fovea_activate_gradient(fovea_activation activation, size_t count, const fl
     activation_context c = {.activation = activation, .y = y, .dy = dy, .out = dx};
     fovea_parallel_for(count, GRAIN, gradient_range, &c);
 }
+
+typedef struct {
+    const uint16_t *y, *dy;
+    uint16_t *dx;
+} bfloat16_context;
+
+// A bfloat16 number is above 0 where its bits are, as a signed whole number.
+FOVEA_CLONES static void relu_gradient_bfloat16(size_t count, const int16_t *y, const uint16_t *dy, uint16_t *dx) {
+#pragma clang loop vectorize(assume_safety)
+    for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+static void bfloat16_range(void *pointer, size_t begin, size_t end) {
+    const bfloat16_context *c = pointer;
+    relu_gradient_bfloat16(end - begin, (const int16_t *)c->y + begin, c->dy + begin, c->dx + begin);
+}
+
+void fovea_relu_gradient_bfloat16(size_t count, const uint16_t *y, const uint16_t *dy, uint16_t *dx) {
+    bfloat16_context c = {.y = y, .dy = dy, .dx = dx};
+    fovea_parallel_for(count, GRAIN, bfloat16_range, &c);
+}

@@ -13,6 +13,18 @@ public struct CPUBackend: Backend {
         case batchInnermost
     }
 
+    /// The arithmetic of products, and what values are stored in between the steps of a plan.
+    ///
+    /// Variables, inputs and outputs are float32 in either
+    /// (`Documentation/Decisions/0009-bfloat16.md`).
+    public enum Precision: String, Hashable, Sendable, CaseIterable, Codable {
+        /// float32 everywhere.
+        case float32 = "f32"
+        /// Activations and packed weights in bfloat16, products added up in float32; losses, statistics, gradients of
+        /// parameters and updates in float32. For processors with AVX-512 BF16 or AMX BF16 instructions.
+        case bfloat16 = "bf16"
+    }
+
     /// The name by which callers know it.
     public var name: String { "cpu" }
 
@@ -28,20 +40,38 @@ public struct CPUBackend: Backend {
     /// (`Documentation/Decisions/0002-activation-layout.md`).
     public let activationLayout: ActivationLayout?
 
+    /// The arithmetic of products and the storage of values.
+    public let precision: Precision
+
     /// A backend that runs plans on `threads` threads, by default one for each core.
-    public init(threads: Int? = nil, activationLayout: ActivationLayout? = nil) {
+    public init(
+        threads: Int? = nil, activationLayout: ActivationLayout? = nil, precision: Precision = .float32
+    ) {
         self.threads = max(1, threads ?? Self.coreCount)
         self.activationLayout = activationLayout
+        self.precision = precision
+    }
+
+    /// Throws where this processor lacks the instructions that plans in `precision` run on.
+    public static func check(_ precision: Precision) throws(PlanError) {
+        guard precision == .float32 || Engine.hasBFloat16 else {
+            throw PlanError(
+                "bf16 needs a processor with AVX-512 BF16 or AMX BF16 instructions (Intel from Cooper Lake and Sapphire Rapids "
+                    + "on, AMD from Zen 4 on) and oneDNN finds neither here; use f32")
+        }
     }
 
     /// A plan of oneDNN primitives and kernels.
     ///
-    /// - Throws: `GraphError` where the graph breaks a rule, `PlanError` where oneDNN or the memory does not allow it.
+    /// - Throws: `GraphError` where the graph breaks a rule, `PlanError` where oneDNN, the processor or the memory does not
+    ///   allow it.
     public func compile(_ graph: Graph) throws -> any Plan {
         try graph.verify()
+        try Self.check(precision)
         fovea_set_threads(Int32(threads))
         let engine = try Engine()
-        var compiler = Compiler(graph: graph, engine: engine, activationLayout: activationLayout)
+        var compiler = Compiler(
+            graph: graph, engine: engine, activationLayout: activationLayout, precision: precision)
         try compiler.lower()
         return try CPUPlan(compiler)
     }

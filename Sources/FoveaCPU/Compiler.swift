@@ -12,6 +12,8 @@ struct Compiler {
     let engine: Engine
     /// How images are stored unless a kernel for few channels wants the batch innermost.
     let activationLayout: CPUBackend.ActivationLayout
+    /// What products are made of, and how activations are stored.
+    let precision: CPUBackend.Precision
     /// Whether convolutions on few channels have the batch innermost.
     let usesBatchInnermost: Bool
 
@@ -39,9 +41,13 @@ struct Compiler {
     var denseSources: [Graph.Value: MemoryDescriptor] = [:]
 
     /// - Parameter activationLayout: how images are stored, `nil` for what is fastest.
-    init(graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout?) {
+    init(
+        graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout?,
+        precision: CPUBackend.Precision
+    ) {
         self.graph = graph
         self.engine = engine
+        self.precision = precision
         self.activationLayout = activationLayout ?? (engine.hasAVX512 ? .channelsLast : .blocked)
         usesBatchInnermost =
             activationLayout == .batchInnermost
@@ -160,13 +166,25 @@ struct Compiler {
         forms[value.index].insert(form, at: 0)
     }
 
-    /// Where `value` was put by the step that computes it.
-    mutating func form(of value: Graph.Value) throws(PlanError) -> Form {
+    /// Where `value` was put by the step that computes it, of whatever type.
+    mutating func storedForm(of value: Graph.Value) throws(PlanError) -> Form {
         if let form = forms[value.index].first { return form }
         guard case .variable(let position) = graph.origin(of: value) else {
             throw PlanError("\(graph.description(of: value)) is used before it is computed")
         }
         return try home(ofVariable: position, preferring: nil)
+    }
+
+    /// `value` in float32: where the step that computes it put it, or converted.
+    mutating func form(of value: Graph.Value) throws(PlanError) -> Form {
+        try form(of: value, storing: .float32)
+    }
+
+    /// `value` in elements of the given type, in the order in which it is stored if that can be.
+    mutating func form(of value: Graph.Value, storing dtype: DType) throws(PlanError) -> Form {
+        let present = try storedForm(of: value)
+        guard present.layout.dtype != dtype else { return present }
+        return try form(of: value, in: present.layout.storing(dtype))
     }
 
     /// `value` in the given layout, whose extents may group its axes in another way than the value's shape.
@@ -194,9 +212,9 @@ struct Compiler {
         return result
     }
 
-    /// `value` where oneDNN can work on it: channels-last instead of with the batch innermost.
+    /// `value` where oneDNN can work on it, of whatever type: channels-last instead of with the batch innermost.
     mutating func oneDNNForm(of value: Graph.Value) throws(PlanError) -> Form {
-        let present = try form(of: value)
+        let present = try storedForm(of: value)
         guard present.layout.isBatchInnermost else { return present }
         return try form(of: value, in: .channelsLast(present.layout.dimensions))
     }
@@ -206,9 +224,9 @@ struct Compiler {
         if case .variable(let position) = graph.origin(of: value) { isAssigned[position] } else { false }
     }
 
-    /// `value` in row-major order of its own shape.
+    /// `value` in row-major order of its own shape, in float32.
     mutating func plainForm(of value: Graph.Value) throws(PlanError) -> Form {
-        let present = try form(of: value)
+        let present = try storedForm(of: value)
         let layout = MemoryDescriptor.plain(graph.shape(of: value).dimensions)
         if present.layout.dimensions == layout.dimensions { return try form(of: value, in: layout) }
         let plain = try form(of: value, in: .plain(present.layout.dimensions))
@@ -217,14 +235,14 @@ struct Compiler {
         return regrouped
     }
 
-    /// Where the variable at `position` lives: in the layout that its first user prefers if the graph changes it, else
-    /// in row-major order, with packed copies made once.
+    /// Where the variable at `position` lives, in float32: in the layout that its first user prefers if the graph changes
+    /// it, else in row-major order, with packed copies made once.
     mutating func home(
         ofVariable position: Int, preferring layout: MemoryDescriptor?
     ) throws(PlanError) -> Form {
         if let home = homes[position] { return home }
         let plain = MemoryDescriptor.plain(graph.variables[position].type.shape.dimensions)
-        let chosen = isAssigned[position] ? layout ?? plain : plain
+        let chosen = if let layout, isAssigned[position], layout.dtype == .float32 { layout } else { plain }
         let buffer = addBuffer(chosen.byteCount, place: .persistent, isStatic: !isAssigned[position])
         let home = Form(layout: chosen, buffer: buffer)
         homes[position] = home
@@ -305,9 +323,11 @@ struct Compiler {
 
     mutating func reorder(_ source: Form, into result: Form, path: String) throws(PlanError) {
         let descriptor = try reorderDescriptor(from: source.layout, to: result.layout, engine: engine)
+        let isWeight = homes.contains { $0?.buffer == source.buffer }
+        let changesType = source.layout.dtype != result.layout.dtype
         add(
             Step(
-                name: "reorder", path: path,
+                name: changesType ? isWeight ? "pack" : "convert" : "reorder", path: path,
                 body: .primitive(
                     descriptor,
                     arguments: [
@@ -429,7 +449,10 @@ struct DescriptorKey: Hashable {
     var operation: Operation
     var shapes: [Shape]
     var postOperations = PostOperations.none
-    var variant = 0
+    /// What is multiplied.
+    var dtype = DType.float32
+    /// What the result is stored in.
+    var result = DType.float32
 }
 
 /// A primitive that changes the layout.

@@ -30,10 +30,13 @@ struct Explanation {
             }
             rows.append(row)
         }
-        let reorders = runners.count { $0.step.name == "reorder" }
+        func count(_ name: String) -> Int { runners.count { $0.step.name == name } }
+        let (conversions, packed) = (count("convert"), count("pack"))
+        let changes =
+            conversions + packed == 0 ? "" : ", \(conversions) conversions, \(packed) weights packed"
         var lines = Self.align(rows)
         lines.append(
-            "\(runners.count) steps (\(reorders) reorders), \(preparation.count) once; memory: activations "
+            "\(runners.count) steps (\(count("reorder")) reorders\(changes)), \(preparation.count) once; memory: activations "
                 + "\(Self.decimal(Double(memory.activations) / 1e6)) MB, variables "
                 + "\(Self.decimal(Double(memory.variables) / 1e6)) MB, scratch "
                 + "\(Self.decimal(Double(memory.scratch) / 1e6)) MB"

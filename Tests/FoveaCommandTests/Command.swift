@@ -36,13 +36,16 @@ struct Command {
     }()
 
     /// Starts the command in `directory`; its output goes to files, so that no pipe can fill up.
-    static func start(_ arguments: [String], in directory: Folder) throws -> (Process, () throws -> Result) {
+    static func start(
+        _ arguments: [String], in directory: Folder, environment: [String: String] = [:]
+    ) throws -> (Process, () throws -> Result) {
         let name = UUID().uuidString
         let (out, err) = (directory.path + "/.\(name).out", directory.path + "/.\(name).err")
         for path in [out, err] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         let process = Process()
         process.executableURL = binary
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.currentDirectoryURL = URL(fileURLWithPath: directory.path)
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: err))

@@ -18,7 +18,7 @@ import Testing
         (["summary", "lenet5", "--batch", "0"], "--batch is 0"),
         (["summary", "lenet5", "--input", "1x4x4"], "conv2"),
         (["bench", "lenet5", "--mode", "fast"], "'fast' is invalid for '--mode"),
-        (["bench", "lenet5", "--precision", "bf16"], "bf16 is not there yet; use --precision f32"),
+        (["bench", "lenet5", "--precision", "f16"], "'f16' is invalid for '--precision"),
         (["train", "--model", "lenet5"], "give --model and --data, or --config, or --resume"),
         (["train", "--resume", "x", "--epochs", "3"], "--resume takes all settings from the run"),
         (
@@ -40,6 +40,22 @@ import Testing
         #expect(result.output.isEmpty)
         #expect(result.errorLine?.contains(text) ?? false, "\(result.errors)")
         #expect(try folder.names() == ["data"])
+    }
+
+    @Test func bfloat16NeedsAProcessorThatHasIt() throws {
+        for arguments in [
+            ["bench", "lenet5"], ["train", "--model", "mlp", "--data", "data", "--output", "run"],
+            ["evaluate", "--model", "m.safetensors", "--data", "data"],
+        ] {
+            // oneDNN takes the processor for an older one.
+            let result = try Command.start(
+                arguments + ["--precision", "bf16"], in: folder,
+                environment: ["ONEDNN_MAX_CPU_ISA": "AVX2"]
+            ).1()
+            #expect(result.status == 64)
+            #expect(result.errorLine?.contains("AVX-512 BF16 or AMX BF16") ?? false, "\(result.errors)")
+            #expect(try folder.names() == ["data"])
+        }
     }
 
     @Test func notationErrorsPointAtTheColumn() throws {

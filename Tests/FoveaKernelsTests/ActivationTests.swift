@@ -58,6 +58,17 @@ import Testing
         }
     }
 
+    @Test func bfloat16RectifierPassesWhatIsAboveZero() {
+        // 1, -1, 0, -0, infinity, the smallest number above 0 and that below.
+        let y: [UInt16] = [0x3F80, 0xBF80, 0, 0x8000, 0x7F80, 1, 0x8001]
+        let dy: [UInt16] = [1, 2, 3, 4, 5, 6, 7]
+        var dx = dy
+        dx.withUnsafeMutableBufferPointer {
+            fovea_relu_gradient_bfloat16($0.count, y, $0.baseAddress, $0.baseAddress)
+        }
+        #expect(dx == [1, 0, 0, 0, 5, 6, 0])
+    }
+
     @Test func gradients() {
         var random = SplitMix(seed: 3)
         let y = random.floats(101)

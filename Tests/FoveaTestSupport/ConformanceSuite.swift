@@ -14,6 +14,10 @@ import FoveaTensor
 /// min(L, 8 √L)) (u · scale + δ)`. Adding `L` numbers is off by at most `L u`, and with overwhelming
 /// probability by less than `8 √L u` (Higham and Mary 2019, theorem 2.4). One such change can by chance
 /// cancel out; where it does not explain an error, `δ` is the largest of eight.
+///
+/// A backend that stores values in bfloat16 adds them up in float32: with `u` the unit roundoff of bfloat16, each of the
+/// `n` nodes rounds what it reads and what it gives once, and the tolerance is `(4 + 2 √n) (u · scale + δ)`. The sums of
+/// `L` rounded terms are in `δ`, which is made of such sums. Cases are small then, and keep `4 u` away from kinks.
 package enum ConformanceSuite {
     /// What was found for a family.
     package struct Report: Sendable, CustomStringConvertible {
@@ -36,14 +40,26 @@ package enum ConformanceSuite {
         }
     }
 
+    /// In what a backend stores values between operations.
+    package enum Storage {
+        case float32, bfloat16
+
+        /// The largest relative error of a number rounded to it.
+        var unit: Double { self == .float32 ? 0x1p-24 : 0x1p-8 }
+    }
+
     /// Runs the first `count` cases of `family` on `backend`.
-    package static func run(backend: any Backend, family: OperationFamily, count: Int = 200) throws -> Report
-    {
+    package static func run(
+        backend: any Backend, family: OperationFamily, count: Int = 200, storage: Storage = .float32
+    ) throws -> Report {
         var report = Report(family: family, count: count)
         for index in 0..<count {
-            let operationCase = try OperationCase.make(family, index: index)
+            let operationCase =
+                try storage == .float32
+                ? OperationCase.make(family, index: index)
+                : OperationCase.make(family, index: index, size: .small, clearance: 4 * storage.unit)
             do {
-                try check(operationCase, on: backend, into: &report)
+                try check(operationCase, on: backend, storage, into: &report)
             } catch {
                 report.failures.append("\(error) in \(operationCase)")
             }
@@ -51,9 +67,9 @@ package enum ConformanceSuite {
         return report
     }
 
-    private static func check(_ given: OperationCase, on backend: any Backend, into report: inout Report)
-        throws
-    {
+    private static func check(
+        _ given: OperationCase, on backend: any Backend, _ storage: Storage, into report: inout Report
+    ) throws {
         let graph = given.graph
         let plan = try backend.compile(graph)
         for (position, tensor) in given.variables.enumerated() { plan.setVariable(position, to: tensor) }
@@ -61,8 +77,12 @@ package enum ConformanceSuite {
 
         let names = graph.outputs.map(\.name) + graph.variables.map { "variable \($0.key)" }
         let terms = graph.nodes.map { graph.reductionLength(of: $0) }.reduce(0, +)
-        let unit = 0x1p-24
-        let growth = 4 + min(Double(terms), 8 * Double(terms).squareRoot())
+        let unit = storage.unit
+        let growth =
+            switch storage {
+            case .float32: 4 + min(Double(terms), 8 * Double(terms).squareRoot())
+            case .bfloat16: 4 + 2 * Double(graph.nodes.count).squareRoot()
+            }
         let changed = given.changed(by: unit)
         let interpreter = try ReferenceInterpreter<Double>(graph)
         var variables = given.variables

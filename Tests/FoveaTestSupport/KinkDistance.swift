@@ -8,7 +8,9 @@ extension OperationCase {
     ///
     /// Exact ties, made on purpose or by rectified zeros, do not count: they are the same in every
     /// arithmetic.
-    func distanceToKink() throws -> Double {
+    ///
+    /// - Parameter isRelative: whether each distance is measured by the largest magnitude of the tensor.
+    func distanceToKink(isRelative: Bool = false) throws -> Double {
         var probed = graph
         var probes: [(operation: Operation, output: Int)] = []
         for node in graph.nodes {
@@ -29,17 +31,18 @@ extension OperationCase {
         for probe in probes {
             let x = outputs[probe.output]
             let elements = x.scalars(as: Double.self)
+            let unit = isRelative ? elements.lazy.map(abs).max() ?? 1 : 1
             let kinks: [Double]
             switch probe.operation {
             case .pool(let rule):
-                distance = min(distance, smallestGap(elements, x.shape, rule.poolWindow))
+                distance = min(distance, smallestGap(elements, x.shape, rule.poolWindow) / unit)
                 continue
             case .activation(let rule): kinks = rule.function.kinks
             default: kinks = [0]
             }
             for kink in kinks {
                 let nearest = elements.lazy.map { abs($0 - kink) }.filter { $0 > 0 }.min()
-                distance = min(distance, nearest ?? .infinity)
+                distance = min(distance, (nearest ?? .infinity) / unit)
             }
         }
         return distance

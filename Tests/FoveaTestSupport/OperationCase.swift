@@ -40,9 +40,11 @@ package struct OperationCase: Sendable, CustomStringConvertible {
     ///
     /// Cases in which a rectifier or a maximum is so near to its kink that rounding (or a difference
     /// quotient) could cross it are passed over.
-    package static func make(_ family: OperationFamily, index: Int, size: Size = .varied) throws
-        -> OperationCase
-    {
+    ///
+    /// - Parameter clearance: how far from kinks the case keeps at least, as a share of the largest magnitude there.
+    package static func make(
+        _ family: OperationFamily, index: Int, size: Size = .varied, clearance: Double = 0
+    ) throws -> OperationCase {
         for attempt in 0..<1000 {
             var builder = CaseBuilder(family: family, index: index, attempt: attempt, size: size)
             do {
@@ -52,7 +54,8 @@ package struct OperationCase: Sendable, CustomStringConvertible {
                 continue
             }
             let result = builder.result
-            if try result.distanceToKink() > 2e-3 { return result }
+            guard try result.distanceToKink() > 2e-3 else { continue }
+            if try clearance == 0 || result.distanceToKink(isRelative: true) > clearance { return result }
         }
         throw PlanError("no case \(index) of \(family) keeps away from kinks")
     }

@@ -1,4 +1,5 @@
 import Foundation
+import FoveaCPU
 import FoveaData
 import FoveaGraph
 import FoveaNN
@@ -46,6 +47,29 @@ import FoveaTraining
         #expect(history.steps == 60 && history.outcome == .completed)
         #expect(try #require(history.epochs.last).loss < 0.01)
         #expect(try model.evaluate(on: data).accuracy == 1)
+    }
+
+    @Test(
+        .enabled(
+            if: (try? CPUBackend.check(.bfloat16)) != nil, "this processor has no instructions for bfloat16"))
+    func bfloat16DescendsLikeFloat32() throws {
+        let histories = try CPUBackend.Precision.allCases.map { precision in
+            var model = try Model(
+                Networks.convolutional(), seed: 1, backend: CPUBackend(threads: 1, precision: precision))
+            let trainer = Trainer(
+                .with {
+                    $0.epochs = 20
+                    $0.batchSize = 12
+                    $0.learningRate = .constant(0.01)
+                })
+            return try trainer.fit(
+                &model, on: Samples.stripes(96), validation: .set(Samples.stripes(48, seed: 4)))
+        }
+        for (exact, rounded) in zip(histories[0].epochs, histories[1].epochs) {
+            #expect(exact.loss != rounded.loss)
+            #expect(abs(exact.loss - rounded.loss) < 0.02 + 0.05 * exact.loss)
+        }
+        #expect(histories.allSatisfy { $0.validation["accuracy"] == 1 })
     }
 
     @Test(arguments: TestBackend.allCases)

@@ -19,4 +19,7 @@ void fovea_activate(fovea_activation activation, size_t count, const float *x, f
 /// relu: `dy` where `y > 0`, else 0. tanh: `dy * (1 - y * y)`. sigmoid: `dy * y * (1 - y)`.
 void fovea_activate_gradient(fovea_activation activation, size_t count, const float *y, const float *dy, float *dx);
 
+/// `dx = dy` where `y > 0`, else 0, of bfloat16 numbers, NaN of positive sign counting as above 0; `dx` may be `dy`.
+void fovea_relu_gradient_bfloat16(size_t count, const uint16_t *y, const uint16_t *dy, uint16_t *dx);
+
 #endif

@@ -5,15 +5,16 @@ import FoveaTensor
 
 extension Compiler {
     mutating func lowerActivation(_ activation: Operation.Activation, _ node: Graph.Node) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try storedForm(of: node.inputs[0])
         let name = "\(activation.function)"
-        guard let kernel = activation.function.kernel, x.layout.isGapless || activation.function.keepsZero
+        guard let kernel = activation.function.kernel, x.layout.dtype == .float32,
+            x.layout.isGapless || activation.function.keepsZero
         else {
             let y = try elementwise(name, node, activation.function.eltwise, of: x)
             return define(node.outputs[0], as: y)
         }
         let y = makeForm(x.layout)
-        let count = x.layout.byteCount / MemoryLayout<Float>.size
+        let count = x.layout.storedCount
         emitKernel(
             name, path: node.path, reading: [x], writing: [y], flops: count, inPlace: (output: y, input: x)
         ) { pointers in
@@ -24,7 +25,7 @@ extension Compiler {
     }
 
     mutating func lowerScale(_ scale: Operation.Scale, _ node: Graph.Node) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try storedForm(of: node.inputs[0])
         define(node.outputs[0], as: try elementwise("scale", node, .scale(by: scale.factor), of: x))
     }
 
@@ -41,26 +42,31 @@ extension Compiler {
         let y = makeForm(x.layout)
         emit(
             name, node, descriptor, reading: [(DNNL_ARG_SRC, x)], writing: [(DNNL_ARG_DST, y)],
-            inPlace: (output: y, input: x), flops: x.layout.byteCount / MemoryLayout<Float>.size)
+            inPlace: (output: y, input: x), flops: x.layout.storedCount)
         return y
     }
 
     mutating func lowerActivationGradient(
         _ gradient: Operation.ActivationGradient, _ node: Graph.Node
     ) throws(PlanError) {
-        guard let kernel = gradient.function.kernel else {
+        let y = try storedForm(of: node.inputs[0])
+        let isBFloat16 = y.layout.dtype == .bfloat16
+        guard let kernel = gradient.function.kernel, !isBFloat16 || kernel == FOVEA_RELU else {
             return try lowerEltwiseGradient(gradient.function, node)
         }
-        let y = try form(of: node.inputs[0])
         let dy = try form(of: node.inputs[1], in: y.layout)
         let dx = makeForm(y.layout)
-        let count = y.layout.byteCount / MemoryLayout<Float>.size
+        let count = y.layout.storedCount
         // In the padding of a blocked layout the gradient is zero, and so is its product with anything.
         emitKernel(
             "gradient of \(gradient.function)", path: node.path, reading: [y, dy], writing: [dx],
             flops: 2 * count,
             inPlace: (output: dx, input: dy)
         ) { pointers in
+            if isBFloat16 {
+                let p = pointers.map { $0.assumingMemoryBound(to: UInt16.self) }
+                return { fovea_relu_gradient_bfloat16(count, p[0], p[1], p[2]) }
+            }
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return { fovea_activate_gradient(kernel, count, p[0], p[1], p[2]) }
         }
@@ -70,7 +76,7 @@ extension Compiler {
     private mutating func lowerEltwiseGradient(
         _ function: ActivationFunction, _ node: Graph.Node
     ) throws(PlanError) {
-        let known = try form(of: node.inputs[0])
+        let known = try storedForm(of: node.inputs[0])
         let dy = try form(of: node.inputs[1], in: known.layout)
         let eltwise = function.eltwiseOfGradient
         let engine = engine

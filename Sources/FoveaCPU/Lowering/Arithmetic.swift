@@ -14,7 +14,8 @@ extension Compiler {
     }
 
     mutating func lowerBinary(
-        _ operation: fovea_binary_operation, _ node: Graph.Node, at position: Int
+        _ operation: fovea_binary_operation, _ node: Graph.Node, at position: Int,
+        activation given: (function: ActivationFunction, result: Graph.Value)? = nil
     ) throws(PlanError) {
         let shapes = node.inputs.map { graph.shape(of: $0) }
         let resultShape = graph.shape(of: node.outputs[0])
@@ -35,14 +36,20 @@ extension Compiler {
         guard a.layout.dimensions == resultShape.dimensions || shapes[0] == shapes[1] else {
             return try lowerStridedBinary(operation, node)
         }
-        let b = shapes[0] == shapes[1] ? try form(of: right, in: a.layout) : try oneDNNForm(of: right)
+        let b: Form
+        if shapes[0] == shapes[1] {
+            // oneDNN adds one type to another.
+            b = try form(of: right, in: a.layout.storing(try storedForm(of: right).layout.dtype))
+        } else {
+            b = try oneDNNForm(of: right)
+        }
         guard b.layout.dimensions.count == a.layout.dimensions.count else {
             return try lowerStridedBinary(operation, node)
         }
         var name = node.operation.name
         var result = node.outputs[0]
         var post = PostOperations()
-        if let activation = fusedActivation(at: position) {
+        if let activation = given ?? fusedActivation(at: position) {
             name += "+\(activation.function)"
             post.activation = activation.function
             result = activation.result

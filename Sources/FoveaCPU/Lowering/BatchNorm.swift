@@ -10,8 +10,12 @@ extension Compiler {
     ) throws(PlanError) {
         let channels = graph.shape(of: node.inputs[1])
         let (mean, variance) = (makePlainForm(channels), makePlainForm(channels))
-        try lowerNormalization(
+        if try !lowerBFloat16BatchNorm(
             node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
+        {
+            try lowerNormalization(
+                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
+        }
         define(node.outputs[1], as: mean)
         define(node.outputs[2], as: variance)
 
@@ -28,6 +32,11 @@ extension Compiler {
         _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let statistics = (try plainForm(of: node.inputs[3]), try plainForm(of: node.inputs[4]))
+        if try lowerBFloat16BatchNorm(
+            node, at: position, epsilon: batchNorm.epsilon, statistics: statistics, areGiven: true)
+        {
+            return
+        }
         try lowerNormalization(
             node, at: position, epsilon: batchNorm.epsilon, statistics: statistics, areGiven: true)
     }
@@ -104,6 +113,7 @@ extension Compiler {
     mutating func lowerBatchNormGradient(
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
+        if try lowerBFloat16BatchNormGradient(node, at: position, epsilon: gradient.epsilon) { return }
         let (x, kernel) = try normalizedSource(node.inputs[0], epsilon: gradient.epsilon)
         var inputs = [x]
         for input in node.inputs[1...3] { inputs.append(try plainForm(of: input)) }

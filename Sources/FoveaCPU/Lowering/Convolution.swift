@@ -41,7 +41,7 @@ extension Compiler {
         if let add = chain.add {
             name += "+add"
             post.sum = true
-            residual = try form(of: add.residual)
+            residual = try storedForm(of: add.residual)
             result = graph.nodes[add.node].outputs[0]
         } else if let batchNorm = chain.batchNorm {
             result = graph.nodes[batchNorm].outputs[0]
@@ -70,11 +70,22 @@ extension Compiler {
         }
 
         let hasBias = node.inputs.count == 3 || chain.batchNorm != nil
-        let descriptor = try convolutionForward(
-            convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]),
-            y: graph.shape(of: node.outputs[0]), hasBias: hasBias, postOperations: post,
-            destination: residual?.layout)
+        let destination = residual?.layout
+        let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
+            try compiler.convolutionForward(
+                convolution, x: compiler.graph.shape(of: node.inputs[0]),
+                weight: compiler.graph.shape(of: node.inputs[1]),
+                y: compiler.graph.shape(of: node.outputs[0]), hasBias: hasBias, postOperations: post,
+                dtype: dtype, result: compiler.resultType(of: result, computedIn: dtype),
+                destination: dtype == .float32 ? destination?.storing(dtype) : destination)
+        }
+        if let add = chain.add {
+            residual = try form(of: add.residual, in: descriptor.layout(DNNL_ARG_DST))
+        }
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
+        if descriptor.layout(DNNL_ARG_WEIGHTS).dtype != .float32 {
+            try settleWeight(of: node, multipliedBy: convolution)
+        }
         let (weight, bias) = try parameters(
             of: node, batchNorm: chain.batchNorm, weights: descriptor.layout(DNNL_ARG_WEIGHTS))
         var y = makeForm(descriptor.layout(DNNL_ARG_DST))
@@ -94,17 +105,21 @@ extension Compiler {
         }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
-        let forward = try convolutionForward(
-            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
         let engine = engine
-        let descriptor = try cachedDescriptor(
-            DescriptorKey(operation: node.operation, shapes: [dyShape, weightShape]),
-            preferred: [forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST)],
-            free: [.any(problem.source), .any(problem.weights), .any(problem.destination)], hint: forward
-        ) { descriptor, m, hint, attributes in
-            dnnl_convolution_backward_data_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[2], problem.strides,
-                problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
+        let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
+            let forward = try compiler.convolutionForward(
+                gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false,
+                dtype: dtype, result: dtype)
+            let weights = MemoryDescriptor.any(problem.weights, dtype)
+            return try compiler.cachedDescriptor(
+                DescriptorKey(operation: node.operation, shapes: [dyShape, weightShape], dtype: dtype),
+                preferred: [forward.layout(DNNL_ARG_SRC), weights, forward.layout(DNNL_ARG_DST)],
+                free: [.any(problem.source, dtype), weights, .any(problem.destination, dtype)], hint: forward
+            ) { descriptor, m, hint, attributes in
+                dnnl_convolution_backward_data_primitive_desc_create(
+                    &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[2], problem.strides,
+                    problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
+            }
         }
         let dy = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
@@ -126,29 +141,7 @@ extension Compiler {
         if isMatrixProduct(gradient, x: xShape) {
             return try lowerMatrixProductParameterGradient(gradient, node)
         }
-        let problem = ConvolutionProblem(
-            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape,
-            hasBias: gradient.hasBias)
-        let forward = try convolutionForward(
-            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape,
-            hasBias: gradient.hasBias)
-        let bias = problem.bias.map(MemoryDescriptor.plain)
-        let engine = engine
-        let descriptor = try cachedDescriptor(
-            DescriptorKey(operation: node.operation, shapes: [xShape, dyShape]),
-            preferred: [
-                forward.layout(DNNL_ARG_SRC), .any(problem.weights), forward.layout(DNNL_ARG_DST), bias,
-            ],
-            free: [.any(problem.source), .any(problem.weights), .any(problem.destination), bias],
-            hint: forward
-        ) { descriptor, m, hint, attributes in
-            dnnl_convolution_backward_weights_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[3], m[2], problem.strides,
-                problem.dilations, problem.paddingBefore, problem.paddingAfter, hint, attributes)
-        }
-        if overrunsScratch(gradient.convolution, x: xShape) {
-            try descriptor.passOver { $0.hasPrefix("jit_1x1") }
-        }
+        let descriptor = try parameterGradient(gradient, x: xShape, dy: dyShape)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
@@ -162,6 +155,54 @@ extension Compiler {
         emit(
             node.operation.name, node, descriptor, reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy)],
             writing: outputs)
+    }
+
+    /// The primitive for a gradient of weights, which is float32 whatever is multiplied.
+    private mutating func parameterGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, x: Shape, dy: Shape
+    ) throws(PlanError) -> PrimitiveDescriptor {
+        let problem = ConvolutionProblem(
+            gradient.convolution, x: x, weight: gradient.weightShape, y: dy, hasBias: gradient.hasBias)
+        let bias = problem.bias.map { MemoryDescriptor.plain($0) }
+        let engine = engine
+        return try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
+            let forward = try compiler.convolutionForward(
+                gradient.convolution, x: x, weight: gradient.weightShape, y: dy, hasBias: gradient.hasBias,
+                dtype: dtype, result: dtype)
+            let weights = MemoryDescriptor.any(problem.weights)
+            let descriptor = try compiler.cachedDescriptor(
+                DescriptorKey(
+                    operation: .convolutionParameterGradient(gradient), shapes: [x, dy], dtype: dtype),
+                preferred: [forward.layout(DNNL_ARG_SRC), weights, forward.layout(DNNL_ARG_DST), bias],
+                free: [.any(problem.source, dtype), weights, .any(problem.destination, dtype), bias],
+                hint: forward
+            ) { descriptor, m, hint, attributes in
+                dnnl_convolution_backward_weights_primitive_desc_create(
+                    &descriptor, engine.handle, dnnl_convolution_direct, m[0], m[1], m[3], m[2],
+                    problem.strides, problem.dilations, problem.paddingBefore, problem.paddingAfter, hint,
+                    attributes)
+            }
+            if compiler.overrunsScratch(gradient.convolution, x: x) {
+                try descriptor.passOver { $0.hasPrefix("jit_1x1") || $0.hasPrefix("jit_bf16_1x1") }
+            }
+            return descriptor
+        }
+    }
+
+    /// Lets the weight that `node` multiplies by live as its gradient comes.
+    private mutating func settleWeight(
+        of node: Graph.Node, multipliedBy convolution: Operation.Convolution
+    ) throws(PlanError) {
+        for reader in readers[node.inputs[0].index] {
+            let user = graph.nodes[reader]
+            guard case .convolutionParameterGradient(let gradient) = user.operation,
+                gradient.convolution == convolution,
+                gradient.weightShape == graph.shape(of: node.inputs[1]), user.inputs[0] == node.inputs[0]
+            else { continue }
+            let descriptor = try parameterGradient(
+                gradient, x: graph.shape(of: user.inputs[0]), dy: graph.shape(of: user.inputs[1]))
+            return try settle(node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
+        }
     }
 
     /// Whether oneDNN 3.2's `jit_1x1` gradient of weights would write past its scratch memory.
@@ -186,23 +227,25 @@ extension Compiler {
     /// The forward primitive, made once for all that are alike; its layouts decide those of the backward primitives.
     private mutating func convolutionForward(
         _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, hasBias: Bool,
-        postOperations: PostOperations = .none, destination: MemoryDescriptor? = nil
+        postOperations: PostOperations = .none, dtype: DType, result: DType,
+        destination: MemoryDescriptor? = nil
     ) throws(PlanError) -> PrimitiveDescriptor {
         let key = DescriptorKey(
             operation: .convolution(convolution), shapes: [x, weight] + (hasBias ? [[weight[0]]] : []),
-            postOperations: postOperations)
+            postOperations: postOperations, dtype: dtype, result: result)
         if destination == nil, let known = descriptors[key] { return known }
         let problem = ConvolutionProblem(convolution, x: x, weight: weight, y: y, hasBias: hasBias)
         let layout = activationLayout
-        func activations(_ dimensions: [Int]) -> MemoryDescriptor {
-            layout == .blocked ? .any(dimensions) : .channelsLast(dimensions)
+        func activations(_ dimensions: [Int], _ dtype: DType) -> MemoryDescriptor {
+            layout == .blocked ? .any(dimensions, dtype) : .channelsLast(dimensions, dtype)
         }
         let engine = engine
         let descriptor = try PrimitiveDescriptor(
             "a convolution", postOperations: postOperations,
             layouts: [
-                activations(problem.source), .any(problem.weights), problem.bias.map(MemoryDescriptor.plain),
-                destination ?? activations(problem.destination),
+                activations(problem.source, dtype), .any(problem.weights, dtype),
+                problem.bias.map { .plain($0) },
+                destination ?? activations(problem.destination, result),
             ]
         ) { descriptor, m, _, attributes in
             dnnl_convolution_forward_primitive_desc_create(

@@ -13,13 +13,19 @@ extension Compiler {
             result = activation.result
         }
         // Vectors flattened from images keep the layout of the image: the weights are packed to match.
-        let x = try denseSource(node.inputs[0])
-        denseSources[node.inputs[1]] = x.layout
-        let descriptor = try denseForward(
-            source: x.layout, weight: node.inputs[1], hasBias: node.inputs.count == 3, postOperations: post)
+        let stored = try denseSource(node.inputs[0]).layout
+        denseSources[node.inputs[1]] = stored
+        let hasBias = node.inputs.count == 3
+        let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
+            try compiler.denseForward(
+                source: stored.storing(dtype), weight: node.inputs[1], hasBias: hasBias, postOperations: post,
+                result: compiler.resultType(of: result, computedIn: dtype))
+        }
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
+        if descriptor.layout(DNNL_ARG_WEIGHTS).dtype != .float32 { try settleDenseWeight(of: node) }
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
         var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_WEIGHTS, weight)]
-        if node.inputs.count == 3 { inputs.append((DNNL_ARG_BIAS, try plainForm(of: node.inputs[2]))) }
+        if hasBias { inputs.append((DNNL_ARG_BIAS, try plainForm(of: node.inputs[2]))) }
         let y = makeForm(descriptor.layout(DNNL_ARG_DST))
         emit(name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)])
         define(result, as: y)
@@ -27,19 +33,22 @@ extension Compiler {
 
     mutating func lowerDenseInputGradient(_ node: Graph.Node) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-        let source = denseSources[node.inputs[1]] ?? .plain([dyShape[0], weightShape[1]])
-        let forward = try denseForward(source: source, weight: node.inputs[1], hasBias: false)
-        let dy = try plainForm(of: node.inputs[0])
-        let weights = forward.layout(DNNL_ARG_WEIGHTS)
+        let stored = denseSources[node.inputs[1]] ?? .plain([dyShape[0], weightShape[1]])
         let engine = engine
-        let descriptor = try packedOrFree(
-            "a dense input gradient", weights: weights, others: [source, dy.layout], hint: forward
-        ) { descriptor, m, hint, attributes in
-            dnnl_inner_product_backward_data_primitive_desc_create(
-                &descriptor, engine.handle, m[1], m[0], m[2], hint, attributes)
+        let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
+            let source = stored.storing(dtype)
+            let forward = try compiler.denseForward(source: source, weight: node.inputs[1], hasBias: false)
+            return try compiler.packedOrFree(
+                "a dense input gradient", weights: forward.layout(DNNL_ARG_WEIGHTS),
+                others: [source, .plain(dyShape.dimensions, dtype)], hint: forward
+            ) { descriptor, m, hint, attributes in
+                dnnl_inner_product_backward_data_primitive_desc_create(
+                    &descriptor, engine.handle, m[1], m[0], m[2], hint, attributes)
+            }
         }
+        let dy = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
-        let dx = makeForm(source)
+        let dx = makeForm(descriptor.layout(DNNL_ARG_DIFF_SRC))
         emit(
             node.operation.name, node, descriptor,
             reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
@@ -48,20 +57,12 @@ extension Compiler {
     }
 
     mutating func lowerDenseParameterGradient(_ node: Graph.Node) throws(PlanError) {
-        let x = try denseSource(node.inputs[0])
-        let dy = try plainForm(of: node.inputs[1])
         let units = graph.shape(of: node.inputs[1])[1]
         let hasBias = node.outputs.count == 2
-        let forward = try denseForward(
-            source: x.layout, weights: trainedWeights(units: units, source: x.layout), hasBias: hasBias)
-        let engine = engine
-        let descriptor = try packedOrFree(
-            "a dense parameter gradient", weights: forward.layout(DNNL_ARG_WEIGHTS),
-            others: [x.layout, hasBias ? .plain([units]) : nil, dy.layout], hint: forward
-        ) { descriptor, m, hint, attributes in
-            dnnl_inner_product_backward_weights_primitive_desc_create(
-                &descriptor, engine.handle, m[1], m[0], m[2], m[3], hint, attributes)
-        }
+        let descriptor = try denseParameterGradient(
+            source: try denseSource(node.inputs[0]).layout, units: units, hasBias: hasBias)
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
+        let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
         var outputs = [(DNNL_ARG_DIFF_WEIGHTS, dw)]
         define(node.outputs[0], as: dw)
@@ -75,41 +76,86 @@ extension Compiler {
             writing: outputs)
     }
 
+    /// The primitive for a gradient of weights, which is float32 whatever is multiplied.
+    private mutating func denseParameterGradient(
+        source stored: MemoryDescriptor, units: Int, hasBias: Bool
+    ) throws(PlanError) -> PrimitiveDescriptor {
+        let engine = engine
+        return try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
+            let source = stored.storing(dtype)
+            let forward = try compiler.denseForward(
+                source: source, weights: compiler.trainedWeights(units: units, source: source, dtype),
+                hasBias: hasBias)
+            return try compiler.packedOrFree(
+                "a dense parameter gradient",
+                weights: dtype == .float32
+                    ? forward.layout(DNNL_ARG_WEIGHTS)
+                    : compiler.trainedWeights(units: units, source: source, .float32),
+                others: [
+                    source, hasBias ? .plain([units]) : nil,
+                    .plain([source.dimensions[0], units], dtype),
+                ], hint: forward
+            ) { descriptor, m, hint, attributes in
+                dnnl_inner_product_backward_weights_primitive_desc_create(
+                    &descriptor, engine.handle, m[1], m[0], m[2], m[3], hint, attributes)
+            }
+        }
+    }
+
+    /// Lets the weight of the dense product `node` live as its gradient comes.
+    private mutating func settleDenseWeight(of node: Graph.Node) throws(PlanError) {
+        for reader in readers[node.inputs[0].index] {
+            let user = graph.nodes[reader]
+            guard case .denseParameterGradient = user.operation, user.inputs[0] == node.inputs[0],
+                graph.shape(of: user.outputs[0]) == graph.shape(of: node.inputs[1])
+            else { continue }
+            let descriptor = try denseParameterGradient(
+                source: try denseSource(node.inputs[0]).layout, units: graph.shape(of: node.inputs[1])[0],
+                hasBias: user.outputs.count == 2)
+            return try settle(node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
+        }
+    }
+
     /// The vectors that a dense product reads: as they are, but not with the batch innermost.
     private mutating func denseSource(_ value: Graph.Value) throws(PlanError) -> Form {
-        let present = try form(of: value)
+        let present = try storedForm(of: value)
         return present.layout.isBatchInnermost ? try plainForm(of: value) : present
     }
 
     /// How weights that change in every step are stored: as rows where the source is plain, since packing them gains less
-    /// than unpacking their gradients costs; else in the layout that matches the source's.
-    private func trainedWeights(units: Int, source: MemoryDescriptor) -> MemoryDescriptor {
+    /// than unpacking their gradients, or packing them anew in each step, costs; else in the layout that matches the source's.
+    private func trainedWeights(
+        units: Int, source: MemoryDescriptor, _ dtype: DType
+    ) -> MemoryDescriptor {
         let dimensions = [units] + source.dimensions[1...]
-        return source.isPlain ? .plain(dimensions) : .any(dimensions)
+        return source.isPlain ? .plain(dimensions, dtype) : .any(dimensions, dtype)
     }
 
     /// The forward primitive for a source in the given layout: vectors, or images whose flattening is left out.
     private func denseForward(
-        source: MemoryDescriptor, weight: Graph.Value, hasBias: Bool, postOperations: PostOperations = .none
+        source: MemoryDescriptor, weight: Graph.Value, hasBias: Bool, postOperations: PostOperations = .none,
+        result: DType? = nil
     ) throws(PlanError) -> PrimitiveDescriptor {
         let units = graph.shape(of: weight)[0]
         return try denseForward(
             source: source,
             weights: isAssigned(weight)
-                ? trainedWeights(units: units, source: source) : .any([units] + source.dimensions[1...]),
-            hasBias: hasBias, postOperations: postOperations)
+                ? trainedWeights(units: units, source: source, source.dtype)
+                : .any([units] + source.dimensions[1...], source.dtype),
+            hasBias: hasBias, postOperations: postOperations, result: result)
     }
 
     private func denseForward(
         source: MemoryDescriptor, weights: MemoryDescriptor, hasBias: Bool,
-        postOperations: PostOperations = .none
+        postOperations: PostOperations = .none, result: DType? = nil
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
         let units = weights.dimensions[0]
         return try PrimitiveDescriptor(
             "a dense product", postOperations: postOperations,
             layouts: [
-                source, weights, hasBias ? .plain([units]) : nil, .plain([source.dimensions[0], units]),
+                source, weights, hasBias ? .plain([units]) : nil,
+                .plain([source.dimensions[0], units], result ?? source.dtype),
             ]
         ) { descriptor, m, _, attributes in
             dnnl_inner_product_forward_primitive_desc_create(
@@ -124,7 +170,7 @@ extension Compiler {
         _ make: PrimitiveDescriptor.Maker
     ) throws(PlanError) -> PrimitiveDescriptor {
         let free = try PrimitiveDescriptor(
-            name, layouts: [.any(weights.dimensions)] + others, hint: hint, make)
+            name, layouts: [.any(weights.dimensions, weights.dtype)] + others, hint: hint, make)
         guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
             weights.isPlain && !packed.isReferenceLoop || packed.implementation == free.implementation
         else { return free }

@@ -6,7 +6,7 @@ extension Compiler {
     mutating func lowerLocalResponseNorm(
         _ norm: Operation.LocalResponseNorm, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let x = try oneDNNForm(of: node.inputs[0])
+        let x = try imageForm(of: node.inputs[0])
         let needsGradient = readers[node.inputs[0].index].contains {
             if case .localResponseNormGradient(let gradient) = graph.nodes[$0].operation {
                 gradient.norm == norm
@@ -30,7 +30,7 @@ extension Compiler {
         _ gradient: Operation.LocalResponseNormGradient, _ node: Graph.Node
     ) throws(PlanError) {
         let norm = gradient.norm
-        let x = try oneDNNForm(of: node.inputs[0])
+        let x = try imageForm(of: node.inputs[0])
         let dy = try form(of: node.inputs[1], in: x.layout)
         let forward = try responseNormForward(norm, x.layout, forTraining: true)
         let engine = engine

@@ -118,7 +118,7 @@ extension Compiler {
         // The order of the elements does not matter, and the padding of blocked layouts is zero.
         let x = try form(of: node.inputs[0])
         let sum = makePlainForm(.scalar)
-        let count = x.layout.byteCount / MemoryLayout<Float>.size
+        let count = x.layout.storedCount
         emitKernel(node.operation.name, path: node.path, reading: [x], writing: [sum], flops: 2 * count) {
             pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }

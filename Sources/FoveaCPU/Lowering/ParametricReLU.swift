@@ -38,7 +38,7 @@ extension Compiler {
 
     /// `value` with its channels apart, which a vector flattened from images has not.
     private mutating func slopedSource(_ value: Graph.Value) throws(PlanError) -> Form {
-        let present = try oneDNNForm(of: value)
+        let present = try imageForm(of: value)
         return present.layout.dimensions == graph.shape(of: value).dimensions
             ? present : try plainForm(of: value)
     }

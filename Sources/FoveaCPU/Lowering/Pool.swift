@@ -7,12 +7,13 @@ extension Compiler {
         let needsGradient = readers[node.outputs[0].index].contains {
             if case .poolGradient = graph.nodes[$0].operation { true } else { false }
         }
-        if runsBatchInnermost(pool, try form(of: node.inputs[0])) {
+        if runsBatchInnermost(pool, try storedForm(of: node.inputs[0])) {
             return try lowerBatchInnermostPool(pool, node, at: position, needsGradient: needsGradient)
         }
-        let x = try oneDNNForm(of: node.inputs[0])
         let descriptor = try poolForward(
-            pool, source: x.layout, destination: graph.shape(of: node.outputs[0]), forTraining: needsGradient)
+            pool, source: try oneDNNForm(of: node.inputs[0]).layout,
+            destination: graph.shape(of: node.outputs[0]), forTraining: needsGradient)
+        let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let y = makeForm(descriptor.layout(DNNL_ARG_DST))
         var outputs = [(DNNL_ARG_DST, y)]
         if let layout = descriptor.workspace {
@@ -31,17 +32,18 @@ extension Compiler {
     ) throws(PlanError) {
         let pool = gradient.pool
         let next = fusion.chains[position]?.activationGradient.map { graph.nodes[$0] }
-        if runsBatchInnermost(pool, try form(of: node.inputs[0])) {
+        if runsBatchInnermost(pool, try storedForm(of: node.inputs[0])) {
             return try lowerBatchInnermostPoolGradient(gradient, node, before: next)
         }
-        let x = try oneDNNForm(of: node.inputs[0])
         let forward = try poolForward(
-            pool, source: x.layout, destination: graph.shape(of: node.inputs[1]), forTraining: true)
+            pool, source: try oneDNNForm(of: node.inputs[0]).layout,
+            destination: graph.shape(of: node.inputs[1]), forTraining: true)
+        let source = forward.layout(DNNL_ARG_SRC)
         let dy = try form(of: node.inputs[2], in: forward.layout(DNNL_ARG_DST))
         let window = PoolWindow(pool)
         let engine = engine
         let descriptor = try PrimitiveDescriptor(
-            "a pooling gradient", layouts: [x.layout, dy.layout], hint: forward
+            "a pooling gradient", layouts: [source, dy.layout], hint: forward
         ) { descriptor, m, hint, attributes in
             dnnl_pooling_backward_primitive_desc_create(
                 &descriptor, engine.handle, pool.algorithm, m[0], m[1], window.strides, window.kernel,
@@ -54,7 +56,7 @@ extension Compiler {
             else { throw PlanError("the gradient of a maximum needs the node that took the maximum") }
             inputs.append((DNNL_ARG_WORKSPACE, workspace))
         }
-        let dx = makeForm(x.layout)
+        let dx = makeForm(source)
         emit(
             "\(node.operation.name) \(pool.shortName)", node, descriptor, reading: inputs,
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
@@ -64,19 +66,20 @@ extension Compiler {
         }
     }
 
-    private func poolForward(
+    private mutating func poolForward(
         _ pool: Operation.Pool, source: MemoryDescriptor, destination: Shape, forTraining: Bool
     ) throws(PlanError) -> PrimitiveDescriptor {
         let window = PoolWindow(pool)
         let engine = engine
-        return try PrimitiveDescriptor(
-            "pooling", layouts: [source, .any(destination.dimensions)]
-        ) { descriptor, m, _, attributes in
-            dnnl_pooling_forward_primitive_desc_create(
-                &descriptor, engine.handle, forTraining ? dnnl_forward_training : dnnl_forward_inference,
-                pool.algorithm, m[0], m[1], window.strides, window.kernel, window.dilations,
-                window.paddingBefore,
-                window.paddingAfter, attributes)
+        return try inBestType(preferring: source.dtype) { _, dtype throws(PlanError) in
+            try PrimitiveDescriptor(
+                "pooling", layouts: [source.storing(dtype), .any(destination.dimensions, dtype)]
+            ) { descriptor, m, _, attributes in
+                dnnl_pooling_forward_primitive_desc_create(
+                    &descriptor, engine.handle, forTraining ? dnnl_forward_training : dnnl_forward_inference,
+                    pool.algorithm, m[0], m[1], window.strides, window.kernel, window.dilations,
+                    window.paddingBefore, window.paddingAfter, attributes)
+            }
         }
     }
 }

@@ -5,14 +5,15 @@ import FoveaTensor
 extension Compiler {
     /// No step at all where the elements can stay where they are.
     mutating func lowerReshape(_ reshape: Operation.Reshape, _ node: Graph.Node) throws(PlanError) {
-        let x = try form(of: node.inputs[0])
+        let x = try storedForm(of: node.inputs[0])
         let dimensions = reshape.shape.dimensions
         if x.layout.dimensions == dimensions {
             // Back to the image that a flattened vector kept, or no change.
             return define(node.outputs[0], as: x)
         }
         if x.layout.isPlain {
-            return define(node.outputs[0], as: Form(layout: .plain(dimensions), buffer: x.buffer))
+            return define(
+                node.outputs[0], as: Form(layout: .plain(dimensions, x.layout.dtype), buffer: x.buffer))
         }
         if reshape.shape.rank == 2, x.layout.dimensions.count == 4, x.layout.dimensions[0] == reshape.shape[0]
         {
@@ -33,6 +34,12 @@ extension Compiler {
             let isAligned = present.layout.dimensions.count == shape.rank
             parts.append(isAligned ? present : try plainForm(of: input))
         }
+        // oneDNN joins parts of one type only.
+        if let shorter = parts.map(\.layout.dtype).first(where: { $0 != .float32 }) {
+            for (index, input) in node.inputs.enumerated() {
+                parts[index] = try form(of: input, in: parts[index].layout.storing(shorter))
+            }
+        }
         let engine = engine
         let descriptor = try PrimitiveDescriptor(
             "concatenation", layouts: parts.map(\.layout)
@@ -52,7 +59,7 @@ extension Compiler {
         let (from, to) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
         var offsets = [Int](repeating: 0, count: from.rank)
         offsets[slice.axis] = slice.start
-        var x = try form(of: node.inputs[0])
+        var x = try storedForm(of: node.inputs[0])
         var layouts: (part: MemoryDescriptor, alone: MemoryDescriptor)?
         if x.layout.dimensions == from.dimensions { layouts = x.layout.part(to.dimensions, at: offsets) }
         if layouts == nil {

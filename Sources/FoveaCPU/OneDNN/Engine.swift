@@ -22,10 +22,15 @@ final class Engine: @unchecked Sendable {
     }
 
     /// Whether the processor has 512-bit vectors that oneDNN uses.
-    var hasAVX512: Bool {
+    var hasAVX512: Bool { Self.uses(dnnl_cpu_isa_avx512_core) }
+
+    /// Whether the processor multiplies bfloat16 numbers: AVX-512 BF16, which AMX processors have as well.
+    static var hasBFloat16: Bool { Self.uses(dnnl_cpu_isa_avx512_core_bf16) }
+
+    /// Whether oneDNN uses `instructions` here.
+    private static func uses(_ instructions: dnnl_cpu_isa_t) -> Bool {
         // The instruction sets are bit masks, each including those it extends.
-        dnnl_get_effective_cpu_isa().rawValue & dnnl_cpu_isa_avx512_core.rawValue
-            == dnnl_cpu_isa_avx512_core.rawValue
+        dnnl_get_effective_cpu_isa().rawValue & instructions.rawValue == instructions.rawValue
     }
 }
 

@@ -6,6 +6,8 @@ import FoveaTensor
 final class MemoryDescriptor: @unchecked Sendable, Equatable {
     let handle: dnnl_memory_desc_t
     let dimensions: [Int]
+    /// The type of the elements.
+    let dtype: DType
     /// The size in bytes, with the padding of blocked layouts.
     let byteCount: Int
 
@@ -17,6 +19,14 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         dnnl_memory_desc_query(handle, dnnl_query_dims, &extents)
         dimensions = (0..<Int(rank)).map { Int(extents![$0]) }
         byteCount = dnnl_memory_desc_get_size(handle)
+        var type = dnnl_f32
+        dnnl_memory_desc_query(handle, dnnl_query_data_type, &type)
+        dtype =
+            switch type {
+            case dnnl_bf16: .bfloat16
+            case dnnl_u8: .uint8
+            default: .float32
+            }
     }
 
     deinit { dnnl_memory_desc_destroy(handle) }
@@ -28,36 +38,42 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         self.init(owning: handle!)
     }
 
-    /// Dense float32 elements at the given distances.
-    convenience init(_ dimensions: [Int], strides: [Int]) {
+    /// Dense elements at the given distances.
+    convenience init(_ dimensions: [Int], strides: [Int], _ dtype: DType = .float32) {
         var handle: dnnl_memory_desc_t?
         let status = dnnl_memory_desc_create_with_strides(
-            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dnnl_f32, strides.map(Int64.init))
+            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dtype.oneDNN,
+            strides.map(Int64.init))
         precondition(status == dnnl_success, "no memory descriptor of \(dimensions)")
         self.init(owning: handle!)
     }
 
-    /// Dense float32 elements in row-major order, a scalar being a vector of one element.
-    static func plain(_ dimensions: [Int]) -> MemoryDescriptor {
+    /// Dense elements in row-major order, a scalar being a vector of one element.
+    static func plain(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         let dimensions = dimensions.isEmpty ? [1] : dimensions
-        return MemoryDescriptor(dimensions, strides: Shape(dimensions).strides)
+        return MemoryDescriptor(dimensions, strides: Shape(dimensions).strides, dtype)
     }
 
-    /// Dense float32 images `[N, C, H, W]` with the channels of a pixel side by side.
-    static func channelsLast(_ dimensions: [Int]) -> MemoryDescriptor {
+    /// Dense images `[N, C, H, W]` with the channels of a pixel side by side.
+    static func channelsLast(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         let (c, h, w) = (dimensions[1], dimensions[2], dimensions[3])
-        return MemoryDescriptor(dimensions, strides: [h * w * c, 1, w * c, c])
+        return MemoryDescriptor(dimensions, strides: [h * w * c, 1, w * c, c], dtype)
     }
 
-    /// Dense float32 images `[N, C, H, W]` with the samples of a batch side by side.
-    static func batchInnermost(_ dimensions: [Int]) -> MemoryDescriptor {
+    /// Dense images `[N, C, H, W]` with the samples of a batch side by side.
+    static func batchInnermost(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         let (n, h, w) = (dimensions[0], dimensions[2], dimensions[3])
-        return MemoryDescriptor(dimensions, strides: [1, h * w * n, w * n, n])
+        return MemoryDescriptor(dimensions, strides: [1, h * w * n, w * n, n], dtype)
     }
 
-    /// float32 elements in whatever order a primitive likes best.
-    static func any(_ dimensions: [Int]) -> MemoryDescriptor {
-        tagged(dimensions, dnnl_format_tag_any)
+    /// Elements in whatever order a primitive likes best.
+    static func any(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
+        tagged(dimensions, dnnl_format_tag_any, dtype)
+    }
+
+    /// Elements of another type in the same order, or in row-major order where that has blocks without a name here.
+    func storing(_ dtype: DType) -> MemoryDescriptor {
+        dtype == self.dtype ? self : sameOrder(dimensions, dtype) ?? .plain(dimensions, dtype)
     }
 
     /// How the part of extents `dimensions` that begins at `offsets` lies in the memory of the whole, and how it lies in
@@ -66,7 +82,7 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         _ dimensions: [Int], at offsets: [Int]
     ) -> (part: MemoryDescriptor, alone: MemoryDescriptor)? {
         var handle: dnnl_memory_desc_t?
-        guard let alone = sameOrder(dimensions),
+        guard let alone = sameOrder(dimensions, dtype),
             dnnl_memory_desc_create_submemory(
                 &handle, self.handle, dimensions.map(Int64.init), offsets.map(Int64.init)) == dnnl_success
         else { return nil }
@@ -74,13 +90,13 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
     }
 
     /// The layout of other extents with the axes in the same order and in blocks of the same size.
-    private func sameOrder(_ extents: [Int]) -> MemoryDescriptor? {
-        if isPlain { return .plain(extents) }
+    private func sameOrder(_ extents: [Int], _ dtype: DType) -> MemoryDescriptor? {
+        if isPlain { return .plain(extents, dtype) }
         guard dimensions.count == 4 else { return nil }
-        if self == .channelsLast(dimensions) { return .channelsLast(extents) }
-        if isBatchInnermost { return .batchInnermost(extents) }
-        for (tag, _) in Self.channelBlocks where self == .tagged(dimensions, tag) {
-            return .tagged(extents, tag)
+        if self == .channelsLast(dimensions, self.dtype) { return .channelsLast(extents, dtype) }
+        if isBatchInnermost { return .batchInnermost(extents, dtype) }
+        for (tag, _) in Self.channelBlocks where self == .tagged(dimensions, tag, self.dtype) {
+            return .tagged(extents, tag, dtype)
         }
         return nil
     }
@@ -90,25 +106,32 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
     /// The number of channels in a block of an image whose blocks hold the pixels of a few channels of a sample.
     var channelBlock: Int? {
         guard dimensions.count == 4, !isPlain else { return nil }
-        return Self.channelBlocks.first { self == .tagged(dimensions, $0.0) }?.1
+        return Self.channelBlocks.first { self == .tagged(dimensions, $0.0, dtype) }?.1
     }
 
-    private static func tagged(_ dimensions: [Int], _ tag: dnnl_format_tag_t) -> MemoryDescriptor {
+    private static func tagged(
+        _ dimensions: [Int], _ tag: dnnl_format_tag_t, _ dtype: DType
+    ) -> MemoryDescriptor {
         var handle: dnnl_memory_desc_t?
         let status = dnnl_memory_desc_create_with_tag(
-            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dnnl_f32, tag)
+            &handle, Int32(dimensions.count), dimensions.map(Int64.init), dtype.oneDNN, tag)
         precondition(status == dnnl_success, "no memory descriptor of \(dimensions)")
         return MemoryDescriptor(owning: handle!)
     }
 
     /// Whether the elements are in row-major order without gaps.
-    var isPlain: Bool { self == .plain(dimensions) }
+    var isPlain: Bool { self == .plain(dimensions, dtype) }
 
     /// Whether this is an image with the samples of a batch side by side.
-    var isBatchInnermost: Bool { dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions) }
+    var isBatchInnermost: Bool {
+        dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions, dtype)
+    }
 
     /// Whether there are no gaps: the bytes are those of the elements alone.
-    var isGapless: Bool { byteCount == dimensions.reduce(MemoryLayout<Float>.size, *) }
+    var isGapless: Bool { byteCount == dimensions.reduce(dtype.size, *) }
+
+    /// The number of elements, with the padding of blocked layouts.
+    var storedCount: Int { byteCount / dtype.size }
 
     static func == (left: MemoryDescriptor, right: MemoryDescriptor) -> Bool {
         left === right || dnnl_memory_desc_equal(left.handle, right.handle) != 0
@@ -116,7 +139,8 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
 }
 
 extension MemoryDescriptor: CustomStringConvertible {
-    /// The layout as letters of axes, outer to inner, blocks at the end: `abcd`, `acdb`, `aBcd8b`.
+    /// The layout as letters of axes, outer to inner, blocks at the end: `abcd`, `acdb`, `aBcd8b`; with the type where it is
+    /// not float32: `acdb:bf16`.
     var description: String {
         var strides: UnsafePointer<dnnl_dim_t>?
         var blockCount: Int32 = 0
@@ -137,5 +161,11 @@ extension MemoryDescriptor: CustomStringConvertible {
         }
         return outer.map { axis in letter(axis, upper: inner.contains { $0.axis == axis }) }.joined()
             + inner.map { "\($0.size)" + letter($0.axis, upper: false) }.joined()
+            + (dtype == .bfloat16 ? ":bf16" : "")
     }
+}
+
+extension DType {
+    /// oneDNN's name of a type that activations and weights are stored in.
+    fileprivate var oneDNN: dnnl_data_type_t { self == .bfloat16 ? dnnl_bf16 : dnnl_f32 }
 }

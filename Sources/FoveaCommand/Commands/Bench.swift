@@ -10,10 +10,6 @@ struct Bench: ParsableCommand {
             training: forward, loss, gradients, update), and the loss or the result is read. Prints the median step.
             """)
 
-    enum Precision: String, CaseIterable, ExpressibleByArgument {
-        case f32, bf16
-    }
-
     enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
         case sgd, adam
     }
@@ -25,9 +21,6 @@ struct Bench: ParsableCommand {
 
     @Option(help: ArgumentHelp("The number of samples of a step.", valueName: "count"))
     var batch = 16
-
-    @Option(help: "The arithmetic.")
-    var precision: Precision = .f32
 
     @Option(
         help: ArgumentHelp(
@@ -46,15 +39,12 @@ struct Bench: ParsableCommand {
     @Flag(help: "Print the plan's steps with the time of each, within the whole and alone.")
     var profile = false
 
-    @OptionGroup var threads: ThreadOptions
+    @OptionGroup var computing: ComputingOptions
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        guard precision == .f32 else {
-            throw ValidationError("--precision bf16 is not there yet; use --precision f32")
-        }
         guard (1...1_000_000).contains(batch) else {
             throw ValidationError("--batch is \(batch); it is in 1 ... 1000000")
         }
@@ -70,7 +60,7 @@ struct Bench: ParsableCommand {
         let network = try architecture.network()
         var benchmark = Benchmark(
             network, mode: mode, batchSize: batch, optimizer: optimizer == .sgd ? SGD(momentum: 0.9) : Adam(),
-            backend: threads.backend)
+            backend: computing.backend)
         benchmark.steps = steps
         benchmark.seconds = seconds
         benchmark.isProfiling = profile
@@ -85,7 +75,7 @@ struct Bench: ParsableCommand {
 
     private func text(_ result: BenchmarkResult) -> String {
         var lines = [
-            "\(architecture.model), \(mode.rawValue), batch \(batch), \(precision.rawValue), "
+            "\(architecture.model), \(mode.rawValue), batch \(batch), \(computing.precision.rawValue), "
                 + "\(result.steps) steps on \(threadCount) threads",
             "step        \(Format.seconds(result.secondsPerStep)) median, \(Format.seconds(result.bestSecondsPerStep)) best",
             "speed       \(Format.rate(result.samplesPerSecond)) samples/s",
@@ -103,7 +93,7 @@ struct Bench: ParsableCommand {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private var threadCount: Int { threads.threads ?? CPUBackend.coreCount }
+    private var threadCount: Int { computing.threads.threads ?? CPUBackend.coreCount }
 
     private struct Report: Encodable {
         var model: String
@@ -127,7 +117,7 @@ struct Bench: ParsableCommand {
             model = command.architecture.model
             mode = command.mode.rawValue
             batch = command.batch
-            precision = command.precision.rawValue
+            precision = command.computing.precision.rawValue
             threads = command.threadCount
             optimizer = command.mode == .train ? command.optimizer.rawValue : nil
             steps = result.steps

@@ -19,13 +19,13 @@ struct Evaluate: ParsableCommand {
     @Option(help: "The part to evaluate on.")
     var split: DatasetParts.Part = .test
 
-    @OptionGroup var threads: ThreadOptions
+    @OptionGroup var computing: ComputingOptions
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        let model = try Model(contentsOf: model, backend: threads.backend)
+        let model = try Model(contentsOf: model, backend: computing.backend)
         let data = try model.matching(try DataSource(data, imageShape: model.sampleShape).load(split))
         let evaluation = try model.evaluate(on: data)
         if json {

@@ -20,12 +20,19 @@ struct WeightedModelOptions: ParsableArguments {
     @Option(help: "What computes.")
     var backend: BackendName = .cpu
 
-    @OptionGroup var threads: ThreadOptions
+    @OptionGroup var computing: ComputingOptions
+
+    func validate() throws {
+        guard backend == .cpu || computing.precision == .float32 else {
+            throw ValidationError("--backend reference computes in f32; leave --precision out")
+        }
+    }
 
     /// The model for a batch like `samples`.
     func load(for samples: Tensor) throws -> Model {
         let source = try parsing { try ModelSource(self.model) }
-        let computer: any Backend = backend.make(threads: threads.threads)
+        let computer: any Backend = backend.make(
+            threads: computing.threads.threads, precision: computing.precision)
         if case .file(let path) = source, weights == nil {
             return try Model(contentsOf: path, backend: computer)
         }

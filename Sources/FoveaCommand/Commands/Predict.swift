@@ -19,7 +19,7 @@ struct Predict: ParsableCommand {
     @Option(help: ArgumentHelp("How many of the likeliest classes to print.", valueName: "count"))
     var top = 1
 
-    @OptionGroup var threads: ThreadOptions
+    @OptionGroup var computing: ComputingOptions
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -30,7 +30,7 @@ struct Predict: ParsableCommand {
 
     func run() throws {
         var model = try Model(contentsOf: model)
-        model.backend = try threads.threads.map { CPUBackend(threads: $0) } ?? backend(for: model.network)
+        model.backend = try backend(for: model.network)
         // Read all inputs before anything is printed: a failed command leaves no half of a result.
         var predictions: [Entry] = []
         for input in inputs {
@@ -67,7 +67,8 @@ struct Predict: ParsableCommand {
     /// Starting and joining threads takes longer than all the arithmetic of a small network.
     private func backend(for network: Network) throws -> CPUBackend {
         let isSmall = try Summary(of: network).macs < 20_000_000
-        return CPUBackend(threads: isSmall ? 1 : nil)
+        return CPUBackend(
+            threads: computing.threads.threads ?? (isSmall ? 1 : nil), precision: computing.precision)
     }
 
     private func text(_ predictions: [Entry]) -> String {

@@ -108,7 +108,7 @@ struct Train: ParsableCommand {
     }
 
     private func train(_ run: RunConfiguration, in directory: RunDirectory) throws -> Outcome {
-        let backend = CPUBackend(threads: run.threads)
+        let backend = CPUBackend(threads: run.threads, precision: run.precision)
         let preflight = try parsing { try Preflight(run, backend: backend) }
         try directory.prepare(configuration: RunFile.text(for: run))
         StandardError.write("run \(directory.path), about \(Format.bytes(preflight.memory)) of memory\n")
@@ -159,7 +159,7 @@ struct Train: ParsableCommand {
             directory.clearUnstarted()
             return try train(run, in: directory)
         }
-        let backend = CPUBackend(threads: run.threads)
+        let backend = CPUBackend(threads: run.threads, precision: run.precision)
         // The checkpoint holds the numbers; the file that the run began with may be gone.
         (run.weights, run.replaceHead) = (nil, false)
         let preflight = try Preflight(run, backend: backend)

@@ -23,10 +23,27 @@ struct InputShape: ExpressibleByArgument, CustomStringConvertible {
 enum BackendName: String, CaseIterable, ExpressibleByArgument {
     case cpu, reference
 
-    func make(threads: Int? = nil) -> any Backend {
+    func make(threads: Int?, precision: CPUBackend.Precision) -> any Backend {
         switch self {
-        case .cpu: CPUBackend(threads: threads)
+        case .cpu: CPUBackend(threads: threads, precision: precision)
         case .reference: ReferenceBackend()
+        }
+    }
+}
+
+extension CPUBackend.Precision: ExpressibleByArgument {
+    /// The help of `--precision`.
+    static let help: ArgumentHelp = """
+        The arithmetic: f32, or bf16 for activations and weights in products, which needs a processor with AVX-512 BF16 or \
+        AMX BF16.
+        """
+
+    /// Throws where this processor cannot compute so.
+    func validate() throws {
+        do {
+            try CPUBackend.check(self)
+        } catch {
+            throw ValidationError("--precision: \(error.message)")
         }
     }
 }
@@ -43,6 +60,18 @@ struct ThreadOptions: ParsableArguments {
     }
 
     var backend: any Backend { CPUBackend(threads: threads) }
+}
+
+/// The number of threads and the arithmetic.
+struct ComputingOptions: ParsableArguments {
+    @OptionGroup var threads: ThreadOptions
+
+    @Option(help: CPUBackend.Precision.help)
+    var precision: CPUBackend.Precision = .float32
+
+    func validate() throws { try precision.validate() }
+
+    var backend: any Backend { CPUBackend(threads: threads.threads, precision: precision) }
 }
 
 /// A model with the shape of its sample and its number of classes.

@@ -101,6 +101,7 @@ struct RunFile {
             case .restoreBest: run.restoreBest = try flag(entry)
             case .patience: run.patience = try integer(entry)
             case .checkpointEverySteps: run.checkpointEverySteps = try integer(entry)
+            case .precision: run.precision = try choice(entry)
             case .threads: run.threads = try integer(entry)
             }
         }
@@ -191,7 +192,7 @@ enum RunSetting: String, CaseIterable {
         warmup, momentum,
         nesterov
     case weightDecay, l2, weights, replaceHead, freeze, seed, restoreBest, patience, checkpointEverySteps,
-        threads
+        precision, threads
 }
 
 extension RunFile {
@@ -225,6 +226,7 @@ extension RunFile {
                 case .restoreBest: "\(run.restoreBest)"
                 case .patience: run.patience.map { "\($0)" }
                 case .checkpointEverySteps: run.checkpointEverySteps.map { "\($0)" }
+                case .precision: run.precision.rawValue
                 case .threads: run.threads.map { "\($0)" }
                 }
             if let value { lines.append("\(setting.rawValue): \(value)") }

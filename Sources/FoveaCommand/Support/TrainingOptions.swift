@@ -86,6 +86,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Write a checkpoint also after every so many steps.", valueName: "count"))
     var checkpointEverySteps: Int?
 
+    @Option(help: CPUBackend.Precision.help)
+    var precision: CPUBackend.Precision?
+
     func apply(to run: inout RunConfiguration) {
         if let input { run.input = input.shape }
         if let limit { run.limit = limit }
@@ -108,6 +111,7 @@ struct TrainingOptions: ParsableArguments {
         if let restoreBest { run.restoreBest = restoreBest }
         if let patience { run.patience = patience }
         if let checkpointEverySteps { run.checkpointEverySteps = checkpointEverySteps }
+        if let precision { run.precision = precision }
     }
 
     /// Whether no option was given.
@@ -118,7 +122,7 @@ struct TrainingOptions: ParsableArguments {
             && schedule == nil && warmup == nil && momentum == nil && nesterov == nil && weightDecay == nil
             && l2 == nil
             && weights == nil && !replaceHead && freeze.isEmpty && seed == nil && restoreBest == nil
-            && patience == nil && checkpointEverySteps == nil
+            && patience == nil && checkpointEverySteps == nil && precision == nil
     }
 }
 

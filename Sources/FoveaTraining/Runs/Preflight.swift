@@ -1,4 +1,5 @@
 import Foundation
+import FoveaCPU
 import FoveaData
 import FoveaFormats
 import FoveaGraph
@@ -17,11 +18,16 @@ public struct Preflight: Sendable {
     /// The memory that the process will hold, about, in bytes: the data, and the plans of training and validation.
     public var memory: Int
 
-    /// Checks `run`: the settings, the data, the fit of model and data, and the memory.
+    /// Checks `run`: the settings, the processor, the data, the fit of model and data, and the memory.
     ///
     /// - Throws: ``TrainingError``, `DataError` and what the notation and the graph throw.
     public init(_ run: RunConfiguration, backend: any Backend) throws {
         training = try run.training()
+        do {
+            try CPUBackend.check(run.precision)
+        } catch {
+            throw TrainingError(.configuration, error.message)
+        }
         let source = try ModelSource(run.model)
         var begin: Model?
         if case .file(let path) = source { begin = try Model(contentsOf: path, backend: backend) }

@@ -1,3 +1,4 @@
+import FoveaCPU
 import FoveaData
 import FoveaNN
 import FoveaTensor
@@ -61,6 +62,8 @@ public struct RunConfiguration: Hashable, Sendable {
     public var patience: Int?
     /// The number of steps between checkpoints within an epoch.
     public var checkpointEverySteps: Int?
+    /// The arithmetic of the plan.
+    public var precision = CPUBackend.Precision.float32
     /// The number of threads, which the last bits of the result depend on; one for each core unless given.
     public var threads: Int?
 

@@ -1,3 +1,4 @@
+import FoveaCPU
 import FoveaData
 import FoveaFormats
 import FoveaGraph
@@ -87,6 +88,9 @@ public struct RunReport: Sendable {
             ["monitored", configuration.monitor.rawValue],
             ["best epoch restored", configuration.restoresBest ? "yes" : "no"],
         ]
+        if let backend = model.backend as? CPUBackend {
+            rows.append(["precision", backend.precision.rawValue])
+        }
         if !configuration.frozen.isEmpty {
             rows.append(["frozen", configuration.frozen.map { "`\($0.text)`" }.joined(separator: ", ")])
         }

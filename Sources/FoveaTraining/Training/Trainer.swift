@@ -105,7 +105,7 @@ public struct Trainer {
             epochs: configuration.epochs, steps: session.steps, stepsMade: session.progress.step,
             batchSize: configuration.batchSize, samples: parts.training.count,
             validationSamples: parts.validation?.1.count ?? 0, parameters: parameters,
-            frozenParameters: frozen)
+            frozenParameters: frozen, precision: session.precision)
     }
 
     /// Makes the steps that are left, and gives the numbers to `model` and the files to the run directory.

@@ -1,3 +1,5 @@
+import FoveaCPU
+
 /// What happens in a training.
 public enum TrainingEvent: Sendable {
     /// The training begins, or goes on from a checkpoint.
@@ -30,6 +32,8 @@ public struct TrainingStart: Hashable, Sendable, Codable {
     public var parameters: Int
     /// How many of them are frozen.
     public var frozenParameters: Int
+    /// The arithmetic of the plan; `nil` where the backend has no choice of it.
+    public var precision: CPUBackend.Precision?
 }
 
 /// One step.

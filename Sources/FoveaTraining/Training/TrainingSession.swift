@@ -1,3 +1,4 @@
+import FoveaCPU
 import FoveaData
 import FoveaGraph
 import FoveaNN
@@ -30,6 +31,8 @@ final class TrainingSession {
             backend: backend)
     }
     private let backend: any Backend
+    /// The arithmetic of the plan; `nil` where the backend has no choice of it.
+    var precision: CPUBackend.Precision? { (backend as? CPUBackend)?.precision }
 
     /// - Throws: ``TrainingError`` where the settings have no meaning or the data do not fit the network,
     ///   what the graph and the backend throw otherwise.
