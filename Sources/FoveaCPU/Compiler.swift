@@ -115,7 +115,7 @@ struct Compiler {
         case .parametricReLUGradient: try lowerParametricReLUGradient(node)
         case .batchNorm(let batchNorm): try lowerBatchNorm(batchNorm, node, at: position)
         case .batchNormGradient(let gradient): try lowerBatchNormGradient(gradient, node, at: position)
-        case .batchNormInference(let batchNorm): try lowerBatchNormInference(batchNorm, node)
+        case .batchNormInference(let batchNorm): try lowerBatchNormInference(batchNorm, node, at: position)
         case .groupNorm(let norm): try lowerGroupNorm(norm, node)
         case .groupNormGradient(let gradient): try lowerGroupNormGradient(gradient, node)
         case .localResponseNorm(let norm): try lowerLocalResponseNorm(norm, node, at: position)

@@ -9,7 +9,8 @@ struct Fusion {
     struct Chain {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
-        /// The sum whose other operand is what the destination held before.
+        /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization
+        /// reads besides.
         var add: (node: Int, residual: Graph.Value)?
         var activation: Int?
 
@@ -20,8 +21,16 @@ struct Fusion {
     private(set) var chains: [Int: Chain] = [:]
     /// The nodes that are computed as a part of another.
     private(set) var absorbed: Set<Int> = []
-    /// The batch-norm gradients that take in the gradient of the ReLU after the forward node.
-    private(set) var reluBatchNormGradients: Set<Int> = []
+    /// Where the batch-norm gradients that take in the gradient of a ReLU know from what the ReLU lets pass.
+    private(set) var reluSources: [Int: ReLUSource] = [:]
+
+    /// From what the gradient of a ReLU is computed.
+    enum ReLUSource {
+        /// What the ReLU was fused into, computed anew.
+        case normalized
+        /// The output of the ReLU, which has other inputs besides.
+        case output
+    }
 
     private let graph: Graph
     private let readers: [[Int]]
@@ -36,7 +45,7 @@ struct Fusion {
             switch node.operation {
             case .convolution: fuseConvolution(position)
             case .dense, .add: fuseActivation(after: position, value: node.outputs[0], into: position)
-            case .batchNorm: fuseReLU(afterBatchNorm: position)
+            case .batchNorm, .batchNormInference: fuseBatchNorm(position)
             default: break
             }
         }
@@ -80,27 +89,45 @@ struct Fusion {
         absorbed.insert(next)
     }
 
-    private mutating func fuseReLU(afterBatchNorm position: Int) {
-        let value = graph.nodes[position].outputs[0]
-        guard let next = onlyReader(of: value),
-            case .activation(let activation) = graph.nodes[next].operation,
+    private mutating func fuseBatchNorm(_ position: Int) {
+        var chain = Chain.none
+        var value = graph.nodes[position].outputs[0]
+        if let next = onlyReader(of: value), case .add = graph.nodes[next].operation,
+            let residual = otherOperand(of: next, besides: value), isComputed(residual, before: position)
+        {
+            chain.add = (next, residual)
+            value = graph.nodes[next].outputs[0]
+        }
+        if let next = onlyReader(of: value), case .activation(let activation) = graph.nodes[next].operation,
             activation.function == .relu
-        else { return }
-        chains[position] = Chain(activation: next)
-        absorbed.insert(next)
+        {
+            chain.activation = next
+        }
+        chains[position] = chain
+        absorbed.formUnion([chain.add?.node, chain.activation].compactMap(\.self))
     }
 
+    /// Takes the gradient of a ReLU into the first batch-norm gradient that reads it.
     private mutating func fuseReLUGradient(beforeBatchNormGradient position: Int) {
-        let node = graph.nodes[position]
-        guard case .node(let forward, _) = graph.origin(of: node.inputs[2]),
-            let activation = chains[forward]?.activation, case .batchNorm = graph.nodes[forward].operation,
-            case .node(let gradient, _) = graph.origin(of: node.inputs[4]),
-            case .activationGradient = graph.nodes[gradient].operation,
-            graph.nodes[gradient].inputs[0] == graph.nodes[activation].outputs[0],
-            onlyReader(of: node.inputs[4]) == position
+        let (gradient, statistics) = (graph.nodes[position].inputs[4], graph.nodes[position].inputs[2])
+        guard readers[gradient.index].first == position,
+            case .node(let relu, _) = graph.origin(of: gradient),
+            case .activationGradient(let operation) = graph.nodes[relu].operation, operation.function == .relu
         else { return }
-        reluBatchNormGradients.insert(position)
-        absorbed.insert(gradient)
+        if case .node(let forward, _) = graph.origin(of: statistics), let chain = chains[forward],
+            let activation = chain.activation, chain.add == nil,
+            graph.nodes[relu].inputs[0] == graph.nodes[activation].outputs[0],
+            onlyReader(of: gradient) == position
+        {
+            reluSources[position] = .normalized
+        } else {
+            // The gradient is there only after this node, too late for a sum fused into one before.
+            guard chains.allSatisfy({ $0.key > position || $0.value.add?.residual != gradient }) else {
+                return
+            }
+            reluSources[position] = .output
+        }
+        absorbed.insert(relu)
     }
 
     /// Whether the weights and statistics stay as they are during a run, so that they can be folded once.
@@ -111,12 +138,21 @@ struct Fusion {
         }
     }
 
+    /// The operand of the sum at `add` besides `value`, if it is another of the same type.
+    private func otherOperand(of add: Int, besides value: Graph.Value) -> Graph.Value? {
+        let operands = graph.nodes[add].inputs
+        let other = operands[0] == value ? operands[1] : operands[0]
+        return other != value && graph.type(of: other) == graph.type(of: value) ? other : nil
+    }
+
+    private func isComputed(_ value: Graph.Value, before position: Int) -> Bool {
+        if case .node(let producer, _) = graph.origin(of: value) { producer < position } else { true }
+    }
+
     /// The operand of the sum at `add` besides `value` if the convolution at `position` can add to it in place: it is
     /// computed before and nobody reads it later.
     private func residual(of add: Int, besides value: Graph.Value, at position: Int) -> Graph.Value? {
-        let operands = graph.nodes[add].inputs
-        let residual = operands[0] == value ? operands[1] : operands[0]
-        guard residual != value, graph.type(of: residual) == graph.type(of: value), !graph.isWanted(residual),
+        guard let residual = otherOperand(of: add, besides: value), !graph.isWanted(residual),
             case .node(let producer, _) = graph.origin(of: residual), producer < position,
             !sharesMemory(graph.nodes[producer]),
             readers[residual.index].allSatisfy({ reader in

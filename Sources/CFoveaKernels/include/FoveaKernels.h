@@ -8,6 +8,7 @@
 
 #include "Activations.h"
 #include "BatchInnermost.h"
+#include "BatchNorm.h"
 #include "GroupNorm.h"
 
 // Threads

@@ -14,7 +14,8 @@ extension Compiler {
     }
 
     mutating func lowerBinary(
-        _ operation: fovea_binary_operation, _ node: Graph.Node, at position: Int
+        _ operation: fovea_binary_operation, _ node: Graph.Node, at position: Int,
+        activation given: (function: ActivationFunction, result: Graph.Value)? = nil
     ) throws(PlanError) {
         let shapes = node.inputs.map { graph.shape(of: $0) }
         let resultShape = graph.shape(of: node.outputs[0])
@@ -48,7 +49,7 @@ extension Compiler {
         var name = node.operation.name
         var result = node.outputs[0]
         var post = PostOperations()
-        if let activation = fusedActivation(at: position) {
+        if let activation = given ?? fusedActivation(at: position) {
             name += "+\(activation.function)"
             post.activation = activation.function
             result = activation.result

@@ -1,3 +1,4 @@
+import CFoveaKernels
 import COneDNN
 import FoveaGraph
 import FoveaTensor
@@ -6,68 +7,64 @@ import FoveaTensor
 ///
 /// Each function says whether it lowered the node: not where the images are float32, or oneDNN has only a plain loop.
 extension Compiler {
-    /// Normalizes by the statistics of the batch, which go to `mean` and `variance`.
+    /// Normalizes by statistics that are given or, computed on the way, written; then the sum and the ReLU after it.
     mutating func lowerBFloat16BatchNorm(
-        _ node: Graph.Node, at position: Int, epsilon: Float, mean: Form, variance: Form
+        _ node: Graph.Node, at position: Int, epsilon: Float, statistics: (mean: Form, variance: Form),
+        areGiven: Bool
     ) throws(PlanError) -> Bool {
-        let activation = fusion.chains[position]?.activation
+        let chain = fusion.chains[position] ?? .none
+        // oneDNN takes in a ReLU, and no sum before it.
+        let fusesReLU = chain.add == nil && chain.activation != nil
         guard
             let (x, descriptor) = try normalization(
-                of: node.inputs[0], epsilon: epsilon, fusesReLU: activation != nil)
+                of: node.inputs[0], epsilon: epsilon, fusesReLU: fusesReLU, usesGivenStatistics: areGiven)
         else { return false }
         let y = makeForm(x.layout)
-        var outputs = [(DNNL_ARG_DST, y), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance)]
+        var inputs = [
+            (DNNL_ARG_SRC, x), (DNNL_ARG_SCALE, try plainForm(of: node.inputs[1])),
+            (DNNL_ARG_SHIFT, try plainForm(of: node.inputs[2])),
+        ]
+        var outputs = [(DNNL_ARG_DST, y)]
+        let both = [(DNNL_ARG_MEAN, statistics.mean), (DNNL_ARG_VARIANCE, statistics.variance)]
+        if areGiven { inputs += both } else { outputs += both }
         if let layout = descriptor.workspace {
             let workspace = makeForm(layout)
             workspaces[position] = workspace
             outputs.append((DNNL_ARG_WORKSPACE, workspace))
         }
         emit(
-            node.operation.name + (activation == nil ? "" : "+relu"), node, descriptor,
-            reading: [
-                (DNNL_ARG_SRC, x), (DNNL_ARG_SCALE, try plainForm(of: node.inputs[1])),
-                (DNNL_ARG_SHIFT, try plainForm(of: node.inputs[2])),
-            ], writing: outputs)
-        define(activation.map { graph.nodes[$0].outputs[0] } ?? node.outputs[0], as: y)
-        return true
-    }
-
-    /// Normalizes by fixed statistics.
-    mutating func lowerBFloat16BatchNormInference(
-        _ node: Graph.Node, epsilon: Float
-    ) throws(PlanError) -> Bool {
-        guard
-            let (x, descriptor) = try normalization(
-                of: node.inputs[0], epsilon: epsilon, usesGivenStatistics: true)
-        else { return false }
-        var inputs = [(DNNL_ARG_SRC, x)]
-        let numbers = [DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE]
-        for (number, input) in zip(numbers, node.inputs.dropFirst()) {
-            inputs.append((number, try plainForm(of: input)))
+            node.operation.name + (fusesReLU ? "+relu" : ""), node, descriptor, reading: inputs,
+            writing: outputs, inPlace: areGiven ? (output: y, input: x) : nil)
+        let rectified = chain.activation.map { graph.nodes[$0].outputs[0] }
+        define(fusesReLU ? rectified ?? node.outputs[0] : node.outputs[0], as: y)
+        if let add = chain.add {
+            try lowerBinary(
+                FOVEA_ADD, graph.nodes[add.node], at: add.node,
+                activation: rectified.map { (function: .relu, result: $0) })
         }
-        let y = makeForm(x.layout)
-        emit(
-            node.operation.name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)],
-            inPlace: (output: y, input: x))
-        define(node.outputs[0], as: y)
         return true
     }
 
     mutating func lowerBFloat16BatchNormGradient(
         _ node: Graph.Node, at position: Int, epsilon: Float
     ) throws(PlanError) -> Bool {
-        let takesReLU = fusion.reluBatchNormGradients.contains(position)
+        let source = fusion.reluSources[position]
         guard
             let (x, forward) = try normalization(
-                of: node.inputs[0], epsilon: epsilon, fusesReLU: takesReLU)
+                of: node.inputs[0], epsilon: epsilon, fusesReLU: source == .normalized)
         else { return false }
         var outputGradient = node.inputs[4]
-        if takesReLU, let producer = graph.producer(of: outputGradient) {
-            outputGradient = producer.inputs[1]
+        if let source, let relu = graph.producer(of: outputGradient) {
+            switch source {
+            case .normalized: outputGradient = relu.inputs[1]
+            case .output:
+                guard case .activationGradient(let operation) = relu.operation else { return false }
+                try lowerActivationGradient(operation, relu)
+            }
         }
         let dy = try form(of: outputGradient, in: x.layout)
         let engine = engine
-        let flags = Self.flags(fusesReLU: takesReLU)
+        let flags = Self.flags(fusesReLU: source == .normalized)
         let descriptor = try PrimitiveDescriptor(
             "the gradient of batch normalization", layouts: [x.layout], hint: forward
         ) { descriptor, m, hint, attributes in
@@ -79,7 +76,7 @@ extension Compiler {
         for (number, input) in zip(numbers, node.inputs[1...3]) {
             inputs.append((number, try plainForm(of: input)))
         }
-        if takesReLU, case .node(let forwardPosition, _) = graph.origin(of: node.inputs[2]),
+        if source == .normalized, case .node(let forwardPosition, _) = graph.origin(of: node.inputs[2]),
             let workspace = workspaces[forwardPosition]
         {
             inputs.append((DNNL_ARG_WORKSPACE, workspace))
@@ -87,7 +84,7 @@ extension Compiler {
         let channels = graph.shape(of: node.inputs[1])
         let (dx, dscale, dshift) = (makeForm(x.layout), makePlainForm(channels), makePlainForm(channels))
         emit(
-            node.operation.name + (takesReLU ? "+relu" : ""), node, descriptor, reading: inputs,
+            node.operation.name + (source == .normalized ? "+relu" : ""), node, descriptor, reading: inputs,
             writing: [(DNNL_ARG_DIFF_SRC, dx), (DNNL_ARG_DIFF_SCALE, dscale), (DNNL_ARG_DIFF_SHIFT, dshift)],
             inPlace: (output: dx, input: dy))
         define(node.outputs[0], as: dx)

@@ -1,8 +1,9 @@
 import CFoveaKernels
-import COneDNN
 import FoveaGraph
 import FoveaTensor
 
+/// Batch normalization runs in kernels of its own in every layout of activations: oneDNN's adds up in float32, and takes in
+/// no sum before the ReLU (`Documentation/Decisions/0008-batch-norm.md`).
 extension Compiler {
     mutating func lowerBatchNorm(
         _ batchNorm: Operation.BatchNorm, _ node: Graph.Node, at position: Int
@@ -10,10 +11,10 @@ extension Compiler {
         let channels = graph.shape(of: node.inputs[1])
         let (mean, variance) = (makePlainForm(channels), makePlainForm(channels))
         if try !lowerBFloat16BatchNorm(
-            node, at: position, epsilon: batchNorm.epsilon, mean: mean, variance: variance)
+            node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
         {
-            try lowerFloat32BatchNorm(
-                node, at: position, epsilon: batchNorm.epsilon, mean: mean, variance: variance)
+            try lowerNormalization(
+                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
         }
         define(node.outputs[1], as: mean)
         define(node.outputs[2], as: variance)
@@ -27,27 +28,65 @@ extension Compiler {
             result: node.outputs[4], node)
     }
 
-    private mutating func lowerFloat32BatchNorm(
-        _ node: Graph.Node, at position: Int, epsilon: Float, mean: Form, variance: Form
+    mutating func lowerBatchNormInference(
+        _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        let x = try imageForm(of: node.inputs[0])
-        let scale = try plainForm(of: node.inputs[1])
-        let shift = try plainForm(of: node.inputs[2])
-        let activation = fusion.chains[position]?.activation
-        let descriptor = try batchNormForward(
-            x.layout, epsilon: epsilon, flags: scaleAndShift | (activation == nil ? 0 : fusedReLU),
-            kind: dnnl_forward_training)
-        let y = makeForm(x.layout)
-        var outputs = [(DNNL_ARG_DST, y), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance)]
-        if let layout = descriptor.workspace {
-            let workspace = makeForm(layout)
-            workspaces[position] = workspace
-            outputs.append((DNNL_ARG_WORKSPACE, workspace))
+        let statistics = (try plainForm(of: node.inputs[3]), try plainForm(of: node.inputs[4]))
+        if try lowerBFloat16BatchNorm(
+            node, at: position, epsilon: batchNorm.epsilon, statistics: statistics, areGiven: true)
+        {
+            return
         }
-        emit(
-            node.operation.name + (activation == nil ? "" : "+relu"), node, descriptor,
-            reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_SCALE, scale), (DNNL_ARG_SHIFT, shift)], writing: outputs)
-        define(activation.map { graph.nodes[$0].outputs[0] } ?? node.outputs[0], as: y)
+        try lowerNormalization(
+            node, at: position, epsilon: batchNorm.epsilon, statistics: statistics, areGiven: true)
+    }
+
+    /// Normalizes by statistics that are given or computed on the way, with the sum and the ReLU after it.
+    private mutating func lowerNormalization(
+        _ node: Graph.Node, at position: Int, epsilon: Float, statistics: (Form, Form), areGiven: Bool
+    ) throws(PlanError) {
+        let chain = fusion.chains[position] ?? .none
+        let (x, kernel) = try normalizedSource(node.inputs[0], epsilon: epsilon)
+        let parameters = [try plainForm(of: node.inputs[1]), try plainForm(of: node.inputs[2])]
+        let y = makeForm(x.layout)
+        var (name, result, inPlace) = (node.operation.name, node.outputs[0], x)
+        var inputs = [x] + parameters + (areGiven ? [statistics.0, statistics.1] : [])
+        if let add = chain.add {
+            name += "+add"
+            result = graph.nodes[add.node].outputs[0]
+            let residual = try form(of: add.residual, in: x.layout)
+            inputs.append(residual)
+            // A gradient reads `x` later, of what is added mostly not.
+            if readers[node.inputs[0].index].last != position { inPlace = residual }
+        }
+        let relu: Int32 = chain.activation == nil ? 0 : 1
+        if let activation = chain.activation {
+            name += "+relu"
+            result = graph.nodes[activation].outputs[0]
+        }
+        let adds = chain.add != nil
+        emitKernel(
+            name, path: node.path, reading: inputs,
+            writing: [y] + (areGiven ? [] : [statistics.0, statistics.1]) + [makeScratch(kernel)],
+            flops: graph.cost(of: node).flops, inPlace: (output: y, input: inPlace)
+        ) { pointers in
+            let scratch = pointers.last
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let residual = adds ? p[inputs.count - 1] : nil
+            let out = Array(p.dropFirst(inputs.count))
+            return {
+                withUnsafePointer(to: kernel) {
+                    if areGiven {
+                        fovea_batch_norm_apply(
+                            $0, p[0], p[1], p[2], p[3], p[4], residual, relu, out[0], scratch)
+                    } else {
+                        fovea_batch_norm_forward(
+                            $0, p[0], p[1], p[2], residual, relu, out[0], out[1], out[2], scratch)
+                    }
+                }
+            }
+        }
+        define(result, as: y)
     }
 
     /// Moves a running statistic toward the batch's, in place where nobody else reads the old one.
@@ -75,78 +114,105 @@ extension Compiler {
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         if try lowerBFloat16BatchNormGradient(node, at: position, epsilon: gradient.epsilon) { return }
-        let x = try imageForm(of: node.inputs[0])
-        let scale = try plainForm(of: node.inputs[1])
-        let mean = try plainForm(of: node.inputs[2])
-        let variance = try plainForm(of: node.inputs[3])
-        let takesReLU = fusion.reluBatchNormGradients.contains(position)
-        var outputGradient = node.inputs[4]
-        if takesReLU, let producer = graph.producer(of: outputGradient) {
-            outputGradient = producer.inputs[1]
-        }
-        let dy = try form(of: outputGradient, in: x.layout)
-        let flags = scaleAndShift | (takesReLU ? fusedReLU : 0)
-        let forward = try batchNormForward(
-            x.layout, epsilon: gradient.epsilon, flags: flags, kind: dnnl_forward_training)
-        let engine = engine
-        let epsilon = gradient.epsilon
-        let descriptor = try PrimitiveDescriptor(
-            "the gradient of batch normalization", layouts: [x.layout], hint: forward
-        ) { descriptor, m, hint, attributes in
-            dnnl_batch_normalization_backward_primitive_desc_create(
-                &descriptor, engine.handle, dnnl_backward, m[0], m[0], m[0], epsilon, flags, hint, attributes)
-        }
-        var inputs = [
-            (DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_MEAN, mean), (DNNL_ARG_VARIANCE, variance),
-            (DNNL_ARG_SCALE, scale),
-        ]
-        if takesReLU, case .node(let forwardPosition, _) = graph.origin(of: node.inputs[2]),
-            let workspace = workspaces[forwardPosition]
-        {
-            inputs.append((DNNL_ARG_WORKSPACE, workspace))
-        }
+        let (x, kernel) = try normalizedSource(node.inputs[0], epsilon: gradient.epsilon)
+        var inputs = [x]
+        for input in node.inputs[1...3] { inputs.append(try plainForm(of: input)) }
         let channels = graph.shape(of: node.inputs[1])
         let (dx, dscale, dshift) = (makeForm(x.layout), makePlainForm(channels), makePlainForm(channels))
-        emit(
-            node.operation.name + (takesReLU ? "+relu" : ""), node, descriptor, reading: inputs,
-            writing: [(DNNL_ARG_DIFF_SRC, dx), (DNNL_ARG_DIFF_SCALE, dscale), (DNNL_ARG_DIFF_SHIFT, dshift)],
-            inPlace: (output: dx, input: dy))
+        var outputs = [dx, dscale, dshift]
+        let dy: Form
+        let pass: fovea_pass
+        var shared = dx
+        if let source = fusion.reluSources[position], let relu = graph.producer(of: node.inputs[4]) {
+            dy = try form(of: relu.inputs[1], in: x.layout)
+            inputs.append(dy)
+            switch source {
+            case .normalized:
+                pass = FOVEA_PASS_NORMALIZED
+                inputs.append(try shift(ofBatchNormWithMean: node.inputs[2]))
+            case .output:
+                pass = FOVEA_PASS_OUTPUT
+                inputs.append(try form(of: relu.inputs[0], in: x.layout))
+                shared = makeForm(x.layout)
+                outputs.append(shared)
+                define(node.inputs[4], as: shared)
+            }
+        } else {
+            pass = FOVEA_PASS_ALL
+            dy = try form(of: node.inputs[4], in: x.layout)
+            inputs.append(dy)
+        }
+        emitKernel(
+            node.operation.name + (pass == FOVEA_PASS_ALL ? "" : "+relu"), path: node.path, reading: inputs,
+            writing: outputs + [makeScratch(kernel)], flops: graph.cost(of: node).flops,
+            inPlace: (output: shared, input: dy)
+        ) { pointers in
+            let scratch = pointers.last
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let out = Array(p.dropFirst(inputs.count))
+            let shift = pass == FOVEA_PASS_NORMALIZED ? p[5] : nil
+            let (output, passed) = pass == FOVEA_PASS_OUTPUT ? (p[5], out[3]) : (nil, nil)
+            return {
+                withUnsafePointer(to: kernel) {
+                    fovea_batch_norm_backward(
+                        $0, pass, p[0], p[1], shift, p[2], p[3], output, p[4], passed, out[0], out[1],
+                        out[2], scratch)
+                }
+            }
+        }
         define(node.outputs[0], as: dx)
         define(node.outputs[1], as: dscale)
         define(node.outputs[2], as: dshift)
     }
 
-    mutating func lowerBatchNormInference(
-        _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node
-    ) throws(PlanError) {
-        if try lowerBFloat16BatchNormInference(node, epsilon: batchNorm.epsilon) { return }
-        let x = try imageForm(of: node.inputs[0])
-        let descriptor = try batchNormForward(
-            x.layout, epsilon: batchNorm.epsilon,
-            flags: scaleAndShift | dnnl_use_global_stats.rawValue, kind: dnnl_forward_inference)
-        var inputs = [(DNNL_ARG_SRC, x)]
-        let numbers = [DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE]
-        for (number, input) in zip(numbers, node.inputs.dropFirst()) {
-            inputs.append((number, try plainForm(of: input)))
+    /// The shift of the normalization whose batch had `mean`.
+    private mutating func shift(ofBatchNormWithMean mean: Graph.Value) throws(PlanError) -> Form {
+        guard let forward = graph.producer(of: mean) else {
+            throw PlanError("a gradient of batch normalization takes in a ReLU of another operation")
         }
-        let y = makeForm(x.layout)
-        emit(
-            node.operation.name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)],
-            inPlace: (output: y, input: x))
-        define(node.outputs[0], as: y)
+        return try plainForm(of: forward.inputs[2])
     }
 
-    private func batchNormForward(
-        _ layout: MemoryDescriptor, epsilon: Float, flags: UInt32, kind: dnnl_prop_kind_t
-    ) throws(PlanError) -> PrimitiveDescriptor {
-        let engine = engine
-        return try PrimitiveDescriptor("batch normalization", layouts: [layout]) {
-            descriptor, m, _, attributes in
-            dnnl_batch_normalization_forward_primitive_desc_create(
-                &descriptor, engine.handle, kind, m[0], m[0], epsilon, flags, attributes)
+    /// `value` in a layout that the kernels work on, with its channels apart, which a vector flattened from images has not.
+    private mutating func normalizedSource(
+        _ value: Graph.Value, epsilon: Float
+    ) throws(PlanError) -> (Form, fovea_batch_norm) {
+        let shape = graph.shape(of: value)
+        var form = try form(of: value)
+        if form.layout.dimensions != shape.dimensions { form = try plainForm(of: value) }
+        if let kernel = fovea_batch_norm(form.layout, epsilon: epsilon) { return (form, kernel) }
+        form = try self.form(of: value, in: .channelsLast(shape.dimensions))
+        guard let kernel = fovea_batch_norm(form.layout, epsilon: epsilon) else {
+            throw PlanError("batch normalization has no kernel for \(form.layout)")
         }
+        return (form, kernel)
+    }
+
+    private mutating func makeScratch(_ kernel: fovea_batch_norm) -> Form {
+        let byteCount = withUnsafePointer(to: kernel) { fovea_batch_norm_scratch($0) }
+        return makeForm(.plain([byteCount / MemoryLayout<Float>.size]))
     }
 }
 
-private let scaleAndShift = dnnl_use_scale.rawValue | dnnl_use_shift.rawValue
-private let fusedReLU = dnnl_fuse_norm_relu.rawValue
+extension fovea_batch_norm {
+    /// The kernels' view of images or vectors in the given layout, if they work on it.
+    fileprivate init?(_ layout: MemoryDescriptor, epsilon: Float) {
+        let extents = layout.dimensions
+        let (batch, channels, pixels) = (extents[0], extents[1], extents.dropFirst(2).reduce(1, *))
+        let (outer, blocks, inner, lanes): (Int, Int, Int, Int)
+        if layout.isPlain {
+            (outer, blocks, inner, lanes) =
+                pixels == 1 ? (1, 1, batch, channels) : (batch, channels, pixels, 1)
+        } else if layout == .channelsLast(extents) {
+            (outer, blocks, inner, lanes) = (1, 1, batch * pixels, channels)
+        } else if layout.isBatchInnermost {
+            (outer, blocks, inner, lanes) = (1, channels, batch * pixels, 1)
+        } else if let block = layout.channelBlock {
+            (outer, blocks, inner, lanes) = (batch, (channels + block - 1) / block, pixels, block)
+        } else {
+            return nil
+        }
+        self.init(
+            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: epsilon)
+    }
+}

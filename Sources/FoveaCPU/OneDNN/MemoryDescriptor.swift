@@ -95,10 +95,18 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         guard dimensions.count == 4 else { return nil }
         if self == .channelsLast(dimensions, self.dtype) { return .channelsLast(extents, dtype) }
         if isBatchInnermost { return .batchInnermost(extents, dtype) }
-        for tag in [dnnl_aBcd8b, dnnl_aBcd16b] where self == .tagged(dimensions, tag, self.dtype) {
+        for (tag, _) in Self.channelBlocks where self == .tagged(dimensions, tag, self.dtype) {
             return .tagged(extents, tag, dtype)
         }
         return nil
+    }
+
+    private static let channelBlocks = [(dnnl_aBcd8b, 8), (dnnl_aBcd16b, 16)]
+
+    /// The number of channels in a block of an image whose blocks hold the pixels of a few channels of a sample.
+    var channelBlock: Int? {
+        guard dimensions.count == 4, !isPlain else { return nil }
+        return Self.channelBlocks.first { self == .tagged(dimensions, $0.0, dtype) }?.1
     }
 
     private static func tagged(

@@ -1,0 +1,48 @@
+// Normalization of each channel over the batch and the pixels, with what stands around it: a sum, a ReLU.
+#ifndef FOVEA_BATCH_NORM_H
+#define FOVEA_BATCH_NORM_H
+
+#include <stddef.h>
+
+/// Where the elements of a batch lie: channel `b * lanes + l` of pixel `i` of part `o` at
+/// `((o * blocks + b) * inner + i) * lanes + l`.
+///
+/// Channels-last images are one part and one block; blocked ones have a part for each sample, row-major ones blocks of
+/// one lane besides. Lanes from `channels` on are padding, which is zero and stays so.
+typedef struct {
+    size_t outer, blocks, inner, lanes, channels;
+    float epsilon;
+} fovea_batch_norm;
+
+/// Which elements of a gradient a ReLU after the normalization lets pass.
+typedef enum {
+    FOVEA_PASS_ALL,
+    /// Those that the normalized value, computed anew, is positive for.
+    FOVEA_PASS_NORMALIZED,
+    /// Those that the given output of the ReLU is positive for.
+    FOVEA_PASS_OUTPUT
+} fovea_pass;
+
+/// The number of bytes of scratch memory, aligned to 8, that every function needs.
+size_t fovea_batch_norm_scratch(const fovea_batch_norm *norm);
+
+/// `y = scale * (x - mean) / sqrt(variance + epsilon) + shift + residual`, negative ones replaced by zero if `relu`, with
+/// the statistics of the batch, which go to `mean` and `variance`. Parameters and statistics are [channels]. `residual` may
+/// be null. `y` may be `x` or `residual`.
+void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
+                              const float *residual, int relu, float *y, float *mean, float *variance, void *scratch);
+
+/// The same with given statistics.
+void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
+                            const float *mean, const float *variance, const float *residual, int relu, float *y,
+                            void *scratch);
+
+/// The gradients with respect to `x`, `scale` and `shift`, from the batch's statistics and the gradient `dy` of what
+/// follows the normalization. Only `FOVEA_PASS_NORMALIZED` needs `shift`. With `FOVEA_PASS_OUTPUT`, `output` is the ReLU's,
+/// and what it lets pass of `dy` goes to `passed`, which may be `dy`; otherwise both may be null and `dx` may be `dy`.
+void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
+                               const float *shift, const float *mean, const float *variance, const float *output,
+                               const float *dy, float *passed, float *dx, float *dscale, float *dshift,
+                               void *scratch);
+
+#endif
