@@ -182,7 +182,7 @@ extension CaseBuilder {
         if chance(0.1) { try graph.output("sum", y) }
         if chance(0.8) { y = try graph.activation(.relu, y) }
         if chance(0.3), let other { y = try graph.multiply(y, other) }
-        if chance(0.3) { y = try normalizeEitherWay("norm3", y) }
+        if chance(0.3) { y = try graph.activation(.tanh, y) }
         try finish(y)
     }
 
