@@ -25,6 +25,10 @@ enum {
     MOST_PARTS = 64,
 };
 
+typedef struct {
+    size_t first, last;
+} range;
+
 typedef struct piece piece;
 typedef struct context context;
 typedef void (*pass_function)(const context *, const piece *);
@@ -39,16 +43,16 @@ struct piece {
 
 struct context {
     const fovea_batch_norm *norm;
-    const float *x, *residual, *output, *dy;
-    float *y, *passed, *dx;
+    const float *x, *scale, *shift, *residual, *output, *dy;
+    float *mean, *variance, *y, *passed, *dx, *dscale, *dshift;
     int relu;
     fovea_pass pass;
     size_t width;  // the length of an array, whole vectors
     size_t parts;  // the number of parts of the pixels that have sums of their own
     float *arrays[ARRAY_COUNT];
     double *sums;  // [parts, 2, width]
-    pass_function step;
-    int isSummed;
+    void (*job)(const context *, range blocks);
+    int isWhole;  // whether the job is done for all blocks at once, the threads sharing the parts
 };
 
 #define LANES 8
@@ -63,12 +67,12 @@ struct context {
 #include "BatchNormLanes.h"
 #undef LANES
 #undef FOVEA_TARGET
-#define FOVEA_BY_WIDTH(name)                                    \
-    static void name(const context *k, const piece *p) {        \
-        if (p->count % 16 == 0 && fovea_has_wide_vectors())     \
-            fovea_##name##_16(k, p);                            \
-        else                                                    \
-            fovea_##name##_8(k, p);                             \
+#define FOVEA_BY_WIDTH(name)                                \
+    static void name(const context *k, const piece *p) {    \
+        if (p->count % 16 == 0 && fovea_has_wide_vectors()) \
+            fovea_##name##_16(k, p);                        \
+        else                                                \
+            fovea_##name##_8(k, p);                         \
     }
 #else
 #define FOVEA_BY_WIDTH(name) \
@@ -86,11 +90,12 @@ static size_t array_width(const fovea_batch_norm *norm) {
     return (norm->blocks * norm->lanes + ROW_LANES - 1) / ROW_LANES * ROW_LANES;
 }
 
-// From the sizes alone, so that sums do not depend on the number of threads. A part has enough pixels that the sums are
-// little beside them.
+// From the sizes alone, so that sums do not depend on the number of threads. A part has enough pixels of a block that
+// its sums are little beside them.
 static size_t part_count(const fovea_batch_norm *norm) {
     size_t pixels = pixel_count(norm), elements = pixels * norm->blocks * norm->lanes;
-    size_t parts = elements / FOVEA_GRAIN < pixels / 64 ? elements / FOVEA_GRAIN : pixels / 64;
+    size_t least = norm->lanes < 128 ? 8192 / norm->lanes : 64, parts = pixels / least;
+    if (parts > elements / FOVEA_GRAIN) parts = elements / FOVEA_GRAIN;
     if (parts > MOST_PARTS) parts = MOST_PARTS;
     return parts < 4 ? 1 : parts / 4 * 4;
 }
@@ -110,7 +115,8 @@ static context make_context(const fovea_batch_norm *norm, const float *x, void *
 static double *sum_of(const context *k, size_t part) { return k->sums + part * 2 * k->width; }
 
 // A row of `count` pixels of one channel, as pixels of ROW_LANES channels that are all this one.
-static void visit_row(const context *k, size_t offset, size_t count, size_t channel, double *sums) {
+static void visit_row(const context *k, pass_function step, size_t offset, size_t count, size_t channel,
+                      double *sums) {
     float numbers[ARRAY_COUNT][ROW_LANES];
     double sum[ROW_LANES] = {0}, product[ROW_LANES] = {0};
     piece p = {.offset = offset, .pixels = count / ROW_LANES, .stride = ROW_LANES, .count = ROW_LANES};
@@ -120,11 +126,11 @@ static void visit_row(const context *k, size_t offset, size_t count, size_t chan
         for (size_t i = 0; i < ROW_LANES; i++) numbers[a][i] = k->arrays[a][channel];
         p.arrays[a] = numbers[a];
     }
-    k->step(k, &p);
+    step(k, &p);
     p.offset += p.pixels * ROW_LANES;
     p.pixels = 1;
     p.count = count % ROW_LANES;
-    if (p.count) k->step(k, &p);
+    if (p.count) step(k, &p);
     if (!sums) return;
     for (size_t i = 0; i < ROW_LANES; i++) {
         sums[channel] += sum[i];
@@ -132,64 +138,107 @@ static void visit_row(const context *k, size_t offset, size_t count, size_t chan
     }
 }
 
-// Calls the pass for the pixels `begin ..< end`.
-static void visit(const context *k, size_t begin, size_t end, double *sums) {
+// Calls the pass for some pixels of some blocks.
+static void visit(const context *k, pass_function step, range pixels, range blocks, double *sums) {
     const fovea_batch_norm *n = k->norm;
-    while (begin < end) {
-        size_t outer = begin / n->inner, inner = begin % n->inner;
-        size_t pixels = n->inner - inner < end - begin ? n->inner - inner : end - begin;
-        for (size_t b = 0; b < n->blocks; b++) {
+    while (pixels.first < pixels.last) {
+        size_t outer = pixels.first / n->inner, inner = pixels.first % n->inner;
+        size_t count = n->inner - inner, rest = pixels.last - pixels.first;
+        if (count > rest) count = rest;
+        for (size_t b = blocks.first; b < blocks.last; b++) {
             size_t offset = ((outer * n->blocks + b) * n->inner + inner) * n->lanes;
             if (n->lanes == 1) {
-                visit_row(k, offset, pixels, b, sums);
+                visit_row(k, step, offset, count, b, sums);
                 continue;
             }
             for (size_t lane = 0; lane < n->lanes; lane += PIECE_CHANNELS) {
-                size_t channel = b * n->lanes + lane, rest = n->lanes - lane;
-                piece p = {.offset = offset + lane, .pixels = pixels, .stride = n->lanes};
-                p.count = rest < PIECE_CHANNELS ? rest : PIECE_CHANNELS;
+                size_t channel = b * n->lanes + lane, lanes = n->lanes - lane;
+                piece p = {.offset = offset + lane, .pixels = count, .stride = n->lanes};
+                p.count = lanes < PIECE_CHANNELS ? lanes : PIECE_CHANNELS;
                 for (size_t a = 0; a < ARRAY_COUNT; a++) p.arrays[a] = k->arrays[a] + channel;
                 if (sums) {
                     p.sum = sums + channel;
                     p.product = sums + k->width + channel;
                 }
-                k->step(k, &p);
+                step(k, &p);
             }
         }
-        begin += pixels;
+        pixels.first += count;
     }
 }
 
-// Passes that add up go over memory from the front, the others after them from the back, where it is in the cache.
+// How a pass goes over memory: adding up from the front, and then back from the end, which is in the cache.
+typedef enum { ADDING, ONWARD, BACK } direction;
+
+// A pass over all pixels of some blocks.
+typedef struct {
+    const context *k;
+    pass_function step;
+    range blocks;
+    direction direction;
+} whole_pass;
+
 static void visit_parts(void *pointer, size_t first, size_t last) {
-    const context *k = pointer;
-    size_t pixels = pixel_count(k->norm);
+    const whole_pass *w = pointer;
+    const context *k = w->k;
+    size_t pixels = pixel_count(k->norm), lanes = k->norm->lanes, start = w->blocks.first * lanes;
     for (size_t i = first; i < last; i++) {
-        size_t part = k->isSummed ? i : last - 1 - (i - first);
-        double *sums = k->isSummed ? sum_of(k, part) : NULL;
-        if (sums) memset(sums, 0, 2 * k->width * sizeof(double));
-        visit(k, pixels * part / k->parts, pixels * (part + 1) / k->parts, sums);
+        size_t part = w->direction == BACK ? last - 1 - (i - first) : i;
+        double *sums = w->direction == ADDING ? sum_of(k, part) : NULL;
+        for (size_t array = 0; sums && array < 2; array++)
+            memset(sums + array * k->width + start, 0, (w->blocks.last * lanes - start) * sizeof(double));
+        range some = {pixels * part / k->parts, pixels * (part + 1) / k->parts};
+        visit(k, w->step, some, w->blocks, sums);
     }
 }
 
-static void run(context *k, pass_function step, int isSummed) {
-    k->step = step;
-    k->isSummed = isSummed;
-    fovea_parallel_for(k->parts, 1, visit_parts, k);
-    if (!isSummed) return;
-    for (size_t part = 1; part < k->parts; part++)
-        for (size_t i = 0; i < 2 * k->width; i++) k->sums[i] += sum_of(k, part)[i];
+static void run(const context *k, pass_function step, range blocks, direction direction) {
+    whole_pass w = {k, step, blocks, direction};
+    if (k->isWhole)
+        fovea_parallel_for(k->parts, 1, visit_parts, &w);
+    else
+        visit_parts(&w, 0, k->parts);
+    for (size_t part = 1; direction == ADDING && part < k->parts; part++)
+        for (size_t i = blocks.first * k->norm->lanes; i < blocks.last * k->norm->lanes; i++) {
+            k->sums[i] += sum_of(k, part)[i];
+            k->sums[k->width + i] += sum_of(k, part)[k->width + i];
+        }
+}
+
+static void do_blocks(void *pointer, size_t first, size_t last) {
+    const context *k = pointer;
+    for (size_t b = first; b < last; b++) k->job(k, (range){b, b + 1});
+}
+
+// Block by block, each still in the cache when it is visited again, where there are enough of them for all threads;
+// else all at once. The sums are the same to the bit.
+static void run_job(context *k, void (*job)(const context *, range)) {
+    size_t blocks = k->norm->blocks, threads = (size_t)fovea_threads();
+    size_t elements = pixel_count(k->norm) * blocks * k->norm->lanes;
+    k->job = job;
+    k->isWhole = blocks < 2 * threads;
+    if (k->isWhole)
+        job(k, (range){0, blocks});
+    else
+        fovea_parallel_for(blocks, elements < FOVEA_GRAIN ? blocks : 1, do_blocks, k);
+}
+
+// The channels of some blocks, without padding.
+static range channels_of(const context *k, range blocks) {
+    range r = {blocks.first * k->norm->lanes, blocks.last * k->norm->lanes};
+    if (r.last > k->norm->channels) r.last = k->norm->channels;
+    return r;
 }
 
 // A first guess of the means, from pixels all over the batch. Some of the values are part of it, so that the sum of
 // squares around it is at most `count / SAMPLES + 1` times that around the mean, and mostly near that: taking away the
 // difference then costs no digits.
-static void guess_means(context *k) {
+static void guess_means(const context *k, range blocks) {
     const fovea_batch_norm *n = k->norm;
     size_t pixels = pixel_count(n), samples = pixels < SAMPLES ? pixels : SAMPLES;
     for (size_t s = 0; s < samples; s++) {
         size_t pixel = pixels * s / samples, outer = pixel / n->inner, inner = pixel % n->inner;
-        for (size_t b = 0; b < n->blocks; b++) {
+        for (size_t b = blocks.first; b < blocks.last; b++) {
             const float *x = k->x + ((outer * n->blocks + b) * n->inner + inner) * n->lanes;
             float *guess = k->arrays[CENTER] + b * n->lanes;
             for (size_t lane = 0; lane < n->lanes; lane++) guess[lane] += x[lane] / (float)samples;
@@ -197,47 +246,80 @@ static void guess_means(context *k) {
     }
 }
 
-static double inverse_deviation(const context *k, const float *variance, size_t c) {
-    return 1 / sqrt((double)variance[c] + (double)k->norm->epsilon);
+static double inverse_deviation(const context *k, size_t c) {
+    return 1 / sqrt((double)k->variance[c] + (double)k->norm->epsilon);
 }
 
 // From the statistics as they are stored, so that every function finds the same numbers.
-static void prepare(context *k, const float *scale, const float *shift, const float *mean, const float *variance) {
-    for (size_t c = 0; c < k->norm->channels; c++) {
-        k->arrays[CENTER][c] = mean[c];
-        k->arrays[FACTOR][c] = (float)(scale[c] * inverse_deviation(k, variance, c));
-        if (shift) k->arrays[SHIFT][c] = shift[c];
+static void prepare(const context *k, range channels) {
+    for (size_t c = channels.first; c < channels.last; c++) {
+        k->arrays[CENTER][c] = k->mean[c];
+        k->arrays[FACTOR][c] = (float)(k->scale[c] * inverse_deviation(k, c));
+        if (k->shift) k->arrays[SHIFT][c] = k->shift[c];
     }
+}
+
+static void apply_job(const context *k, range blocks) {
+    prepare(k, channels_of(k, blocks));
+    run(k, normalize, blocks, ONWARD);
+}
+
+static void forward_job(const context *k, range blocks) {
+    range channels = channels_of(k, blocks);
+    double count = (double)pixel_count(k->norm);
+    guess_means(k, blocks);
+    run(k, sum, blocks, ADDING);
+    for (size_t c = channels.first; c < channels.last; c++) {
+        double difference = k->sums[c] / count;
+        double variance = k->sums[k->width + c] / count - difference * difference;
+        k->mean[c] = (float)(k->arrays[CENTER][c] + difference);
+        k->variance[c] = variance < 0 ? 0 : (float)variance;
+    }
+    prepare(k, channels);
+    run(k, normalize, blocks, BACK);
+}
+
+static void backward_job(const context *k, range blocks) {
+    range channels = channels_of(k, blocks);
+    double count = (double)pixel_count(k->norm);
+    prepare(k, channels);
+    run(k, gradient_sum, blocks, ADDING);
+    for (size_t c = channels.first; c < channels.last; c++) {
+        double inverse = inverse_deviation(k, c), product = k->sums[k->width + c];
+        k->dshift[c] = (float)k->sums[c];
+        k->dscale[c] = (float)(product * inverse);
+        k->arrays[MEAN][c] = (float)(k->sums[c] / count);
+        k->arrays[SLOPE][c] = (float)(product * inverse * inverse / count);
+    }
+    run(k, gradient, blocks, BACK);
 }
 
 void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
                               const float *residual, int relu, float *y, float *mean, float *variance,
                               void *scratch) {
     context k = make_context(norm, x, scratch);
+    k.scale = scale;
+    k.shift = shift;
     k.residual = residual;
     k.relu = relu;
     k.y = y;
-    guess_means(&k);
-    run(&k, sum, 1);
-    double count = (double)pixel_count(norm);
-    for (size_t c = 0; c < norm->channels; c++) {
-        double difference = k.sums[c] / count, square = k.sums[k.width + c] / count - difference * difference;
-        mean[c] = (float)(k.arrays[CENTER][c] + difference);
-        variance[c] = square < 0 ? 0 : (float)square;
-    }
-    prepare(&k, scale, shift, mean, variance);
-    run(&k, normalize, 0);
+    k.mean = mean;
+    k.variance = variance;
+    run_job(&k, forward_job);
 }
 
 void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
                             const float *mean, const float *variance, const float *residual, int relu, float *y,
                             void *scratch) {
     context k = make_context(norm, x, scratch);
+    k.scale = scale;
+    k.shift = shift;
     k.residual = residual;
     k.relu = relu;
     k.y = y;
-    prepare(&k, scale, shift, mean, variance);
-    run(&k, normalize, 0);
+    k.mean = (float *)mean;
+    k.variance = (float *)variance;
+    run_job(&k, apply_job);
 }
 
 void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
@@ -246,19 +328,15 @@ void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, co
                                void *scratch) {
     context k = make_context(norm, x, scratch);
     k.pass = pass;
+    k.scale = scale;
+    k.shift = shift;
+    k.mean = (float *)mean;
+    k.variance = (float *)variance;
     k.output = output;
     k.dy = dy;
     k.passed = passed;
     k.dx = dx;
-    prepare(&k, scale, shift, mean, variance);
-    run(&k, gradient_sum, 1);
-    double count = (double)pixel_count(norm);
-    for (size_t c = 0; c < norm->channels; c++) {
-        double inverse = inverse_deviation(&k, variance, c), product = k.sums[k.width + c];
-        dshift[c] = (float)k.sums[c];
-        dscale[c] = (float)(product * inverse);
-        k.arrays[MEAN][c] = (float)(k.sums[c] / count);
-        k.arrays[SLOPE][c] = (float)(product * inverse * inverse / count);
-    }
-    run(&k, gradient, 0);
+    k.dscale = dscale;
+    k.dshift = dshift;
+    run_job(&k, backward_job);
 }

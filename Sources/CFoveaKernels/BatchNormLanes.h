@@ -1,5 +1,6 @@
-// The passes over a piece in vectors of LANES channels, compiled twice. The arrays of the channels can be read and written
-// up to a whole vector; the last channels of a pixel go through a vector filled up so that nothing is added to a sum.
+// The passes over a piece in vectors of LANES channels, compiled twice. The arrays of the channels can be read and
+// written up to a whole vector; the last channels of a pixel go through a vector filled up so that nothing is added to
+// a sum.
 
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define WORD FOVEA_JOIN(fovea_word, LANES)
@@ -22,15 +23,15 @@ FOVEA_INLINE void FOVEA_NAME(store)(const VECTOR *value, float *to, size_t count
 #define FOVEA_ARRAY(name) (*(const VECTOR *)(p->arrays[name] + channel))
 
 // Calls `step` for each vector of channels of each `most` pixels, with the place of the first element in memory.
-#define FOVEA_EACH(most, step, ...)                                                                       \
-    for (size_t i = 0; i < p->pixels; i += most) {                                                        \
-        size_t start = p->offset + i * p->stride, rest = p->pixels - i, c = 0;                            \
-        if (rest >= most)                                                                                 \
-            for (; c + LANES <= p->count; c += LANES) FOVEA_NAME(step)(k, p, most, LANES, c, start + c, __VA_ARGS__); \
-        else                                                                                              \
-            for (; c + LANES <= p->count; c += LANES) FOVEA_NAME(step)(k, p, rest, LANES, c, start + c, __VA_ARGS__); \
-        if (c < p->count)                                                                                 \
-            FOVEA_NAME(step)(k, p, rest < most ? rest : most, p->count - c, c, start + c, __VA_ARGS__);   \
+#define FOVEA_STEP(step, pixels, lanes, ...) FOVEA_NAME(step)(k, p, pixels, lanes, c, start + c, __VA_ARGS__)
+#define FOVEA_EACH(most, step, ...)                                                                     \
+    for (size_t i = 0; i < p->pixels; i += most) {                                                      \
+        size_t start = p->offset + i * p->stride, rest = p->pixels - i, c = 0;                          \
+        if (rest >= most)                                                                               \
+            for (; c + LANES <= p->count; c += LANES) FOVEA_STEP(step, most, LANES, __VA_ARGS__);       \
+        else                                                                                            \
+            for (; c + LANES <= p->count; c += LANES) FOVEA_STEP(step, rest, LANES, __VA_ARGS__);       \
+        if (c < p->count) FOVEA_STEP(step, rest < most ? rest : most, p->count - c, __VA_ARGS__);       \
     }
 
 FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t pixels, size_t count, size_t channel,
@@ -85,7 +86,8 @@ FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p)
     }
 }
 
-// What the ReLU lets pass of `dy`, for `x - center`; the condition is that of the forward function to the bit.
+// What the ReLU lets pass of `dy`. The normalized value, where that is computed anew, is that of the forward function
+// to the bit.
 #define FOVEA_PASSED(sign) (VECTOR)((WORD)((sign) > 0) & (WORD)dy)
 
 FOVEA_INLINE void FOVEA_NAME(gradient_sum_step)(const context *k, const piece *p, size_t pixels, size_t count,
@@ -151,6 +153,7 @@ FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *p) 
 
 #undef FOVEA_PASSED
 #undef FOVEA_EACH
+#undef FOVEA_STEP
 #undef FOVEA_ARRAY
 #undef DOUBLES
 #undef WORD

@@ -26,22 +26,22 @@ struct GoldenTests {
         "agree with PyTorch in logits, loss, gradients and statistics, in every layout of activations",
         arguments: small, [CPUBackend.ActivationLayout.channelsLast, .blocked, .batchInnermost])
     func smallNetwork(name: String, layout: CPUBackend.ActivationLayout) throws {
-        try check(name, on: CPUBackend(activationLayout: layout))
+        try check(name, on: CPUBackend(activationLayout: layout), limit: 2e-4)
     }
 
     /// The largest relative error of a gradient where it is not 1e-3, for reasons that `Utilities/Reference/README.md`
     /// measures: one choice of a max pooling that rounding turns changes all gradients before it by more than rounding, and
-    /// few inputs leave none of the pooling's choices that close. The narrow variants, of the same code, are held to 1e-3.
+    /// few inputs leave none of the pooling's choices that close. The narrow variants, of the same code, are held to 2e-4.
     static let limits = [
-        "densenet121": 3e-3, "xception": 5e-2, "inception_resnet_v2": 1e-1,
+        "xception": 5e-2, "inception_resnet_v2": 1e-1,
     ]
 
     @Test("agree with PyTorch as a whole, at their own sizes", arguments: whole)
     func wholeNetwork(name: String) throws {
-        try check(name, on: CPUBackend())
+        try check(name, on: CPUBackend(), limit: Self.limits[name] ?? 1e-3)
     }
 
-    private func check(_ name: String, on backend: CPUBackend) throws {
+    private func check(_ name: String, on backend: CPUBackend, limit: Double) throws {
         let fixture: ModelFixture = try Fixtures.read(name)
         #expect(fixture.formula == Formula.version)
         let network = try Zoo.network(named: fixture.model)
@@ -65,14 +65,13 @@ struct GoldenTests {
         let heads = results["auxiliary"]?.scalars(as: Float.self).first ?? 0
         #expect(abs(Double(loss + heads) - fixture.loss) < 1e-5 * fixture.loss)
         #expect(keys.count == fixture.gradients.count)
-        let limit = Self.limits[name] ?? 1e-3
         var sum = 0.0
         for key in keys {
             let error = fixture.gradientError(of: try #require(results[key]), for: key)
             #expect(error < limit, "\(key): \(error)")
             sum += error * error
         }
-        #expect((sum / Double(keys.count)).squareRoot() < max(limit / 5, 1e-3))
+        #expect((sum / Double(keys.count)).squareRoot() < limit / 5)
         for (position, variable) in training.graph.variables.enumerated() where variable.role == .statistic {
             let record = try #require(fixture.statistics[variable.key])
             #expect(record.error(of: training.variable(position)) < 1e-4, "\(variable.key)")

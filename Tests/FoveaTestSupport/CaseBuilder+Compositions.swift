@@ -154,6 +154,52 @@ extension CaseBuilder {
         try finishAsClassifier(chance(0.5) ? try graph.globalAveragePool(x) : x)
     }
 
+    /// A batch normalization of either kind with the sum and the ReLU that it may take in, and readers between them that
+    /// forbid it.
+    mutating func buildNormalizedSum() throws(GraphError) {
+        var x: Graph.Value
+        if chance(0.2) {
+            x = try input("x", [integer(9...12), extent(1...4, large: 36)])
+        } else {
+            x = try compositionImage()
+            if chance(0.8) {
+                x = try convolution(
+                    "conv", x, filters: extent(1...4, large: 36), kernel: 1, norm: false, activation: nil)
+            }
+        }
+        let normalized = try normalizeEitherWay("norm", x)
+        if chance(0.1) { try graph.output("normalized", normalized) }
+        let other: Graph.Value? =
+            switch integer(0...4) {
+            case 0: try input("other", graph.shape(of: x))
+            case 1: try normalizeEitherWay("norm2", x)
+            case 2: x
+            case 3: try graph.activation(.tanh, x)
+            default: nil
+            }
+        var y = normalized
+        if let other { y = try chance(0.5) ? graph.add(y, other) : graph.add(other, y) }
+        if chance(0.1) { try graph.output("sum", y) }
+        if chance(0.8) { y = try graph.activation(.relu, y) }
+        if chance(0.3), let other { y = try graph.multiply(y, other) }
+        if chance(0.3) { y = try graph.activation(.tanh, y) }
+        try finish(y)
+    }
+
+    /// Normalized by the statistics of the batch or by given ones.
+    private mutating func normalizeEitherWay(
+        _ name: String, _ x: Graph.Value
+    ) throws(GraphError) -> Graph.Value {
+        graph.pushScope(name)
+        defer { graph.popScope() }
+        if chance(0.6) { return try normalize(x) }
+        let channels = graph.shape(of: x)[1]
+        return try graph.batchNormInference(
+            x, scale: variable("scale", [channels]), shift: variable("shift", [channels]),
+            mean: variable("mean", [channels], role: .statistic),
+            variance: variable("variance", [channels], .positive, role: .statistic), epsilon: 1e-3)
+    }
+
     /// Dense layers with dropout, a squared error and an L2 penalty.
     mutating func buildPerceptron() throws(GraphError) {
         var x = try input("x", shape(rank: 2))

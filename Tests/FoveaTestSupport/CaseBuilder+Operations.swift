@@ -39,6 +39,7 @@ extension CaseBuilder {
         case .groupNorm: try buildGroupNorm()
         case .localResponseNorm: try buildLocalResponseNorm()
         case .normalizedStack: try buildNormalizedStack()
+        case .normalizedSum: try buildNormalizedSum()
         }
     }
 

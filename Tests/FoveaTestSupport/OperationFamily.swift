@@ -9,7 +9,7 @@ package enum OperationFamily: String, CaseIterable, Sendable {
     // What a compiler fuses, aliases or does in place.
     case reuse, convolutionStack, residualBlock, inceptionBlock, squeezeExcitation, perceptron
     // Last, so that the families above keep their random numbers.
-    case parametricReLU, groupNorm, localResponseNorm, normalizedStack
+    case parametricReLU, groupNorm, localResponseNorm, normalizedStack, normalizedSum
 
     /// Where the random numbers of the family begin.
     var streamNumber: Int { Self.allCases.firstIndex(of: self)! }

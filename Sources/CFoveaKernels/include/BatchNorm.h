@@ -26,9 +26,9 @@ typedef enum {
 /// The number of bytes of scratch memory, aligned to 8, that every function needs.
 size_t fovea_batch_norm_scratch(const fovea_batch_norm *norm);
 
-/// `y = scale * (x - mean) / sqrt(variance + epsilon) + shift + residual`, negative ones replaced by zero if `relu`, with
-/// the statistics of the batch, which go to `mean` and `variance`. Parameters and statistics are [channels]. `residual` may
-/// be null. `y` may be `x` or `residual`.
+/// `y = scale * (x - mean) / sqrt(variance + epsilon) + shift + residual`, negative ones replaced by zero if `relu`,
+/// with the statistics of the batch, which go to `mean` and `variance`. Parameters and statistics are [channels].
+/// `residual` may be null. `y` may be `x` or `residual`.
 void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
                               const float *residual, int relu, float *y, float *mean, float *variance, void *scratch);
 
@@ -38,8 +38,9 @@ void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const 
                             void *scratch);
 
 /// The gradients with respect to `x`, `scale` and `shift`, from the batch's statistics and the gradient `dy` of what
-/// follows the normalization. Only `FOVEA_PASS_NORMALIZED` needs `shift`. With `FOVEA_PASS_OUTPUT`, `output` is the ReLU's,
-/// and what it lets pass of `dy` goes to `passed`, which may be `dy`; otherwise both may be null and `dx` may be `dy`.
+/// follows the normalization. Only `FOVEA_PASS_NORMALIZED` needs `shift`. With `FOVEA_PASS_OUTPUT`, `output` is the
+/// ReLU's, and what it lets pass of `dy` goes to `passed`, which may be `dy`; otherwise both may be null and `dx` may
+/// be `dy`.
 void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
                                const float *shift, const float *mean, const float *variance, const float *output,
                                const float *dy, float *passed, float *dx, float *dscale, float *dshift,

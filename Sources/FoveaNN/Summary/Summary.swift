@@ -174,7 +174,11 @@ extension Summary.Layer {
             let count = variable.type.shape.count
             switch variable.role {
             case .parameter:
-                if variable.type.shape.rank > 1, averagedAxes == nil { weights += count } else { biases += count }
+                if variable.type.shape.rank > 1, averagedAxes == nil {
+                    weights += count
+                } else {
+                    biases += count
+                }
                 parameters += count
             case .statistic: statistics += count
             case .slot: break

@@ -1,0 +1,240 @@
+import CFoveaKernels
+import Foundation
+import Testing
+
+@Suite struct BatchNormTests {
+    /// Sizes of every layout: channels-last, blocks of 8 and 16 channels with and without padding, row-major, with runs of
+    /// pixels and channels that fill vectors and pieces and that do not, and enough elements for parts of their own.
+    static let norms: [fovea_batch_norm] = [
+        (1, 1, 3, 3, 3), (1, 1, 50, 16, 16), (1, 1, 37, 24, 24), (1, 1, 21, 43, 43), (1, 1, 12, 1000, 1000),
+        (1, 1, 3000, 64, 64), (2, 3, 7, 8, 20), (3, 1, 9, 16, 13), (2, 2, 16, 16, 32), (5, 4, 1600, 16, 57),
+        (3, 5, 7, 1, 5), (2, 3, 49, 1, 3), (1, 2, 64, 1, 2), (7, 3, 9001, 1, 3), (40, 1, 1, 1, 1),
+    ].map {
+        fovea_batch_norm(
+            outer: $0.0, blocks: $0.1, inner: $0.2, lanes: $0.3, channels: $0.4, epsilon: 1e-3)
+    }
+
+    /// Each element's channel, `nil` for padding.
+    private static func channels(_ norm: fovea_batch_norm) -> [Int?] {
+        (0..<norm.outer * norm.blocks * norm.inner * norm.lanes).map { element in
+            let channel =
+                element / norm.lanes / norm.inner % norm.blocks * norm.lanes + element % norm.lanes
+            return channel < norm.channels ? channel : nil
+        }
+    }
+
+    private struct Numbers {
+        let norm: fovea_batch_norm
+        let channels: [Int?]
+        var x, residual, dy: [Float]
+        var scale, shift: [Float]
+
+        init(_ norm: fovea_batch_norm, seed: UInt64, offset: Float = 0) {
+            self.norm = norm
+            let channels = BatchNormTests.channels(norm)
+            self.channels = channels
+            var random = SplitMix(seed: seed)
+            func array() -> [Float] {
+                zip(random.floats(channels.count), channels).map { $1 == nil ? 0 : $0 }
+            }
+            residual = array()
+            dy = array()
+            // Far from zero, and differently so in each channel.
+            x = zip(array(), channels).map { x, c in c.map { x + offset * Float(1 + $0 % 3) } ?? 0 }
+            scale = random.floats(norm.channels).map { $0 + 1.5 }
+            shift = random.floats(norm.channels)
+        }
+
+        var count: Double { Double(norm.outer * norm.inner) }
+
+        func sums(_ term: (Int, Int) -> Double) -> [Double] {
+            var sums = [Double](repeating: 0, count: norm.channels)
+            for (i, c) in channels.enumerated() { if let c { sums[c] += term(i, c) } }
+            return sums
+        }
+
+        func scratch() -> [Double] {
+            withUnsafePointer(to: norm) {
+                [Double](repeating: .nan, count: fovea_batch_norm_scratch($0) / 8 + 1)
+            }
+        }
+
+        func forward(relu: Bool, adds: Bool) -> (y: [Float], mean: [Float], variance: [Float]) {
+            var y = x.map { _ in Float.nan }
+            var (mean, variance) = (shift, shift)
+            var scratch = scratch()
+            withUnsafePointer(to: norm) { norm in
+                residual.withUnsafeBufferPointer {
+                    fovea_batch_norm_forward(
+                        norm, x, scale, shift, adds ? $0.baseAddress : nil, relu ? 1 : 0, &y, &mean,
+                        &variance,
+                        &scratch)
+                }
+            }
+            return (y, mean, variance)
+        }
+
+        func backward(
+            _ pass: fovea_pass, mean: [Float], variance: [Float], output: [Float]
+        ) -> (dx: [Float], dscale: [Float], dshift: [Float], passed: [Float]) {
+            var (dx, passed) = (x.map { _ in Float.nan }, x.map { _ in Float.nan })
+            var (dscale, dshift) = (shift, shift)
+            var scratch = scratch()
+            withUnsafePointer(to: norm) {
+                fovea_batch_norm_backward(
+                    $0, pass, x, scale, shift, mean, variance, output, dy, &passed, &dx, &dscale, &dshift,
+                    &scratch)
+            }
+            return (dx, dscale, dshift, passed)
+        }
+    }
+
+    private static func onThreads<Result>(_ count: Int32, _ body: () -> Result) -> Result {
+        fovea_set_threads(count)
+        defer { fovea_set_threads(1) }
+        return body()
+    }
+
+    @Test(arguments: norms) func normalizes(norm: fovea_batch_norm) {
+        for (relu, adds) in [(false, false), (true, false), (false, true), (true, true)] {
+            let given = Numbers(norm, seed: 1)
+            let result = Self.onThreads(1) { given.forward(relu: relu, adds: adds) }
+            let mean = given.sums { i, _ in Double(given.x[i]) }.map { $0 / given.count }
+            let variance = given.sums { i, c in pow(Double(given.x[i]) - mean[c], 2) }.map {
+                $0 / given.count
+            }
+            let y = given.channels.enumerated().map { i, c -> Double in
+                guard let c else { return 0 }
+                let factor = Double(given.scale[c]) / (variance[c] + Double(norm.epsilon)).squareRoot()
+                let sum =
+                    (Double(given.x[i]) - mean[c]) * factor + Double(given.shift[c])
+                    + (adds ? Double(given.residual[i]) : 0)
+                return relu ? max(sum, 0) : sum
+            }
+            #expect(largestDifference(result.mean, mean) < 2e-7)
+            #expect(largestDifference(result.variance, variance) < 2e-7)
+            #expect(largestDifference(result.y, y) < 4e-6)
+            for (value, channel) in zip(result.y, given.channels) where channel == nil { #expect(value == 0) }
+        }
+    }
+
+    @Test(arguments: norms) func givesGradients(norm: fovea_batch_norm) {
+        let given = Numbers(norm, seed: 2)
+        for pass in [FOVEA_PASS_ALL, FOVEA_PASS_NORMALIZED, FOVEA_PASS_OUTPUT] {
+            let forward = given.forward(relu: pass != FOVEA_PASS_ALL, adds: pass == FOVEA_PASS_OUTPUT)
+            let result = given.backward(
+                pass, mean: forward.mean, variance: forward.variance, output: forward.y)
+            let mean = forward.mean.map(Double.init)
+            let inverse = forward.variance.map { 1 / (Double($0) + Double(norm.epsilon)).squareRoot() }
+            let dy = given.dy.indices.map {
+                pass == FOVEA_PASS_ALL || forward.y[$0] > 0 ? Double(given.dy[$0]) : 0
+            }
+            let dshift = given.sums { i, _ in dy[i] }
+            let dscale = given.sums { i, c in dy[i] * (Double(given.x[i]) - mean[c]) * inverse[c] }
+            let dx = given.channels.enumerated().map { i, c -> Double in
+                guard let c else { return 0 }
+                let normalized = (Double(given.x[i]) - mean[c]) * inverse[c]
+                return Double(given.scale[c]) * inverse[c]
+                    * (dy[i] - dshift[c] / given.count - normalized * dscale[c] / given.count)
+            }
+            let unit = 1e-6 * given.count.squareRoot()
+            #expect(largestDifference(result.dshift, dshift) < unit)
+            #expect(largestDifference(result.dscale, dscale) < unit)
+            #expect(largestDifference(result.dx, dx) < 4e-6 * max(1, inverse.max()!))
+            for (value, channel) in zip(result.dx, given.channels) where channel == nil {
+                #expect(value == 0)
+            }
+            if pass == FOVEA_PASS_OUTPUT { #expect(result.passed.map(Double.init) == dy) }
+        }
+    }
+
+    /// The channels' means are a thousand times their deviations and more: sums of squares without a first guess of the
+    /// mean would keep one digit of the variance.
+    @Test(arguments: norms) func keepsTheDigitsOfValuesFarFromZero(norm: fovea_batch_norm) {
+        let given = Numbers(norm, seed: 3, offset: 600)
+        let result = given.forward(relu: false, adds: false)
+        let mean = given.sums { i, _ in Double(given.x[i]) }.map { $0 / given.count }
+        let variance = given.sums { i, c in pow(Double(given.x[i]) - mean[c], 2) }.map { $0 / given.count }
+        for c in 0..<norm.channels {
+            #expect(abs(Double(result.variance[c]) / variance[c] - 1) < 1e-4)
+            #expect(abs(Double(result.mean[c]) / mean[c] - 1) < 1e-7)
+        }
+    }
+
+    /// Gradients of shifts that all but cancel are sums of many numbers of the opposite sign.
+    @Test func keepsTheDigitsOfSumsThatCancel() {
+        let norm = fovea_batch_norm(
+            outer: 1, blocks: 1, inner: 20_000, lanes: 16, channels: 16, epsilon: 1e-3)
+        var given = Numbers(norm, seed: 4)
+        // Products, since numbers of one grid all less the same number round in one direction.
+        given.dy = zip(given.dy, given.residual).map { $0 * (1 + $1) }
+        let sums = given.sums { i, _ in Double(given.dy[i]) }
+        for (i, c) in given.channels.enumerated() { given.dy[i] -= Float(sums[c!] / given.count) }
+        let forward = given.forward(relu: false, adds: false)
+        let result = given.backward(
+            FOVEA_PASS_ALL, mean: forward.mean, variance: forward.variance, output: forward.y)
+        #expect(largestDifference(result.dshift, given.sums { i, _ in Double(given.dy[i]) }) < 3e-5)
+    }
+
+    @Test(arguments: norms) func bitsDoNotDependOnTheThreads(norm: fovea_batch_norm) {
+        let given = Numbers(norm, seed: 5)
+        let results = [Int32(1), 2, 3].map { count in
+            Self.onThreads(count) {
+                let forward = given.forward(relu: true, adds: true)
+                let backward = given.backward(
+                    FOVEA_PASS_OUTPUT, mean: forward.mean, variance: forward.variance, output: forward.y)
+                return [forward.y, forward.variance, backward.dx, backward.dscale, backward.dshift]
+            }
+        }
+        #expect(results[0] == results[1] && results[0] == results[2])
+    }
+
+    /// What the ReLU lets pass is the same whether it is known from the output or computed anew, for values so close to the
+    /// kink that any other rounding would show.
+    @Test(arguments: norms) func computesTheKinkAnewToTheBit(norm: fovea_batch_norm) {
+        var given = Numbers(norm, seed: 6)
+        given.shift = given.shift.map { _ in 0 }
+        let first = given.forward(relu: false, adds: false)
+        for (i, c) in given.channels.enumerated() where i % 3 == 0 {
+            if let c { given.x[i] = first.mean[c] }
+        }
+        let forward = given.forward(relu: true, adds: false)
+        let anew = given.backward(
+            FOVEA_PASS_NORMALIZED, mean: forward.mean, variance: forward.variance, output: [])
+        let known = given.backward(
+            FOVEA_PASS_OUTPUT, mean: forward.mean, variance: forward.variance, output: forward.y)
+        #expect(anew.dx == known.dx && anew.dscale == known.dscale && anew.dshift == known.dshift)
+    }
+
+    @Test(arguments: norms) func worksInPlace(norm: fovea_batch_norm) {
+        var given = Numbers(norm, seed: 7)
+        let apart = given.forward(relu: true, adds: true)
+        let expected = given.backward(
+            FOVEA_PASS_NORMALIZED, mean: apart.mean, variance: apart.variance, output: [])
+        var (dscale, dshift, scratch) = (given.shift, given.shift, given.scratch())
+        let (x, scale, shift) = (given.x, given.scale, given.shift)
+        withUnsafePointer(to: norm) { norm in
+            given.dy.withUnsafeMutableBufferPointer {
+                fovea_batch_norm_backward(
+                    norm, FOVEA_PASS_NORMALIZED, x, scale, shift, apart.mean, apart.variance, nil,
+                    $0.baseAddress, nil, $0.baseAddress, &dscale, &dshift, &scratch)
+            }
+            given.x.withUnsafeMutableBufferPointer { x in
+                given.residual.withUnsafeBufferPointer {
+                    fovea_batch_norm_apply(
+                        norm, x.baseAddress, scale, shift, apart.mean, apart.variance, $0.baseAddress, 1,
+                        x.baseAddress, &scratch)
+                }
+            }
+        }
+        #expect(given.dy == expected.dx)
+        #expect(given.x == apart.y)
+    }
+
+    private func largestDifference(_ floats: [Float], _ doubles: [Double]) -> Double {
+        zip(floats, doubles).reduce(0) { largest, pair in
+            let difference = abs(Double(pair.0) - pair.1)
+            return difference.isNaN ? .infinity : max(largest, difference)
+        }
+    }
+}
