@@ -163,8 +163,9 @@ extension CaseBuilder {
         } else {
             x = try compositionImage()
             if chance(0.8) {
+                // Without a function between, the bias would have no influence.
                 x = try convolution(
-                    "conv", x, filters: extent(1...4, large: 36), kernel: 1, norm: false, activation: nil)
+                    "conv", x, filters: extent(1...4, large: 36), kernel: 1, norm: false, activation: .tanh)
             }
         }
         let normalized = try normalizeEitherWay("norm", x)
