@@ -17,7 +17,8 @@ import FoveaTensor
 ///
 /// A backend that stores values in bfloat16 adds them up in float32: with `u` the unit roundoff of bfloat16, each of the
 /// `n` nodes rounds what it reads and what it gives once, and the tolerance is `(4 + 2 √n) (u · scale + δ)`. The sums of
-/// `L` rounded terms are in `δ`, which is made of such sums. Cases are small then, and keep `4 u` away from kinks.
+/// `L` rounded terms are in `δ`, which is made of such sums, but where they cancel out: the magnitude is at least half of the
+/// largest of all outputs there. Cases are small then, and keep `4 u` away from kinks.
 package enum ConformanceSuite {
     /// What was found for a family.
     package struct Report: Sendable, CustomStringConvertible {
@@ -84,6 +85,8 @@ package enum ConformanceSuite {
             case .bfloat16: 4 + 2 * Double(graph.nodes.count).squareRoot()
             }
         let changed = given.changed(by: unit)
+        // What a normalization takes off again has a gradient of 0, for which a backend adds up roundings of larger numbers.
+        let share = storage == .float32 ? 0.1 : 0.5
         let interpreter = try ReferenceInterpreter<Double>(graph)
         var variables = given.variables
         var changedVariables = changed.variables
@@ -102,7 +105,7 @@ package enum ConformanceSuite {
                     doubles)
             let largest = truths.map(largestMagnitude).max() ?? 0
             for (position, name) in names.enumerated() {
-                let scale = max(largestMagnitude(truths[position]), largest / 10, .leastNormalMagnitude)
+                let scale = max(largestMagnitude(truths[position]), largest * share, .leastNormalMagnitude)
                 var condition = largestDifference(truths[position], others[position])
                 var tolerance: Double { growth * (unit * scale + condition) }
                 let error = largestDifference(truths[position], found[position])
@@ -116,12 +119,12 @@ package enum ConformanceSuite {
                         condition = max(condition, largestDifference(truths[position], numbers))
                     }
                 }
-                let share = error == 0 ? 0 : error / tolerance
-                if !(share <= report.worstShareOfTolerance) {
-                    report.worstShareOfTolerance = share
+                let excess = error == 0 ? 0 : error / tolerance
+                if !(excess <= report.worstShareOfTolerance) {
+                    report.worstShareOfTolerance = excess
                     report.worst = "case \(given.index), run \(step), \(name)"
                 }
-                if !(share <= 1) {
+                if !(excess <= 1) {
                     report.failures.append(
                         "\(name) is off by \(error), allowed is \(tolerance), in run \(step) of \(given)")
                 }
