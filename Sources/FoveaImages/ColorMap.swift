@@ -8,7 +8,7 @@ import Foundation
 ///
 /// Source: the space is Ottosson's, "A perceptual color space for image processing", 2020; the path is Fovea's own.
 public enum ColorMap {
-    /// Red, green and blue for `number`, which is taken to 0 ... 1; NaN gets the colour of 0.
+    /// Red, green and blue for `number`, which is taken to the range from 0 to 1; NaN gets the colour of 0.
     public static func color(_ number: Double) -> (red: UInt8, green: UInt8, blue: UInt8) {
         let x = number > 0 ? min(number, 1) : 0
         let index = Int((x * 255).rounded())

@@ -1,7 +1,7 @@
 import FoveaGraph
 import FoveaNN
 
-/// Densely connected networks (DenseNet-BC): Huang et al. 2017, "Densely connected convolutional networks", table 1.
+/// Densely connected networks (DenseNet-BC) of Huang 2017, "Densely connected convolutional networks", table 1.
 ///
 /// A stem, dense blocks of layers that each add `growth` channels, between the blocks transitions that halve the channels
 /// and the extent, global average pooling and a dense layer. Keys as in torchvision: `features.conv0`, `features.norm0`,

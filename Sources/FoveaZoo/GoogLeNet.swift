@@ -1,7 +1,7 @@
 import FoveaGraph
 import FoveaNN
 
-/// GoogLeNet (Inception v1): Szegedy et al. 2015, "Going deeper with convolutions", table 1 and figure 3.
+/// GoogLeNet (Inception v1) of Szegedy 2015, "Going deeper with convolutions", table 1 and figure 3.
 ///
 /// A stem, nine Inception blocks on three extents, global average pooling and a dense layer; in training, two auxiliary heads.
 /// Keys as in torchvision: `conv1.conv`, `conv1.bn` …, `inception3a.branch1.conv`, `inception3a.branch2.0.conv` …,

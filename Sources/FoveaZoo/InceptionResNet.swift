@@ -1,7 +1,7 @@
 import FoveaGraph
 import FoveaNN
 
-/// Inception-ResNet-v2: Szegedy et al. 2017, "Inception-v4, Inception-ResNet and the impact of residual connections on
+/// Inception-ResNet-v2 of Szegedy 2017, "Inception-v4, Inception-ResNet and the impact of residual connections on
 /// learning", section 3.2, in the form that its authors released.
 ///
 /// A stem, then Inception blocks with scaled residual connections on three extents, with a block that reduces the extent

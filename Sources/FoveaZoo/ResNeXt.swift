@@ -1,4 +1,4 @@
-/// ResNeXt: Xie et al. 2017, "Aggregated residual transformations for deep neural networks", table 1.
+/// ResNeXt of Xie 2017, "Aggregated residual transformations for deep neural networks", table 1.
 ///
 /// A ``ResNet`` of bottlenecks whose 3x3 convolutions have groups: 32x4d has 32 groups of 4 filters in the first stage.
 enum ResNeXt {

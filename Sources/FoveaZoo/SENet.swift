@@ -1,6 +1,6 @@
 import FoveaNN
 
-/// Squeeze-and-excitation networks: Hu et al. 2018, "Squeeze-and-excitation networks", table 1.
+/// Squeeze-and-excitation networks of Hu 2018, "Squeeze-and-excitation networks", table 1.
 ///
 /// Other architectures with a gate on every block: ``ResNet`` and ``ResNeXt`` on the residual function, with timm's keys
 /// `layer1.0.se.fc1` and `layer1.0.se.fc2`; ``InceptionResNet`` on every Inception block, with the keys `mixed_5b.se.fc1` …,

@@ -29,9 +29,10 @@ struct GoldenTests {
         try check(name, on: CPUBackend(activationLayout: layout), limit: 2e-4)
     }
 
-    /// The largest relative error of a gradient where it is not 1e-3, for reasons that `Utilities/Reference/README.md`
-    /// measures: one choice of a max pooling that rounding turns changes all gradients before it by more than rounding, and
-    /// few inputs leave none of the pooling's choices that close. The narrow variants, of the same code, are held to 2e-4.
+    /// The largest relative error of a gradient where it is not 1e-3.
+    ///
+    /// `Utilities/Reference/README.md` measures why: one choice of a max pooling that rounding turns changes all gradients
+    /// before it by more than rounding, and few inputs leave none of the pooling's choices that close. The narrow variants, of the same code, are held to 2e-4.
     static let limits = [
         "xception": 5e-2, "inception_resnet_v2": 1e-1,
     ]

@@ -3,7 +3,9 @@ import FoveaNN
 import FoveaTensor
 import Testing
 
-/// Blocks of several layers: their keys, shapes and errors. Their numbers are in `LayerGoldenTests` and, as parts of
+/// Blocks of several layers: their keys, shapes and errors.
+///
+/// Their numbers are in `LayerGoldenTests` and, as parts of
 /// networks, in `ModelGoldenTests`.
 @Suite("Blocks")
 struct BlockTests {

@@ -55,7 +55,9 @@ struct ZooTests {
         try forward.graph.verify()
     }
 
-    /// The rule: a network's variables are those of the training graph. A graph for prediction has the same, in the same
+    /// The rule that a network's variables are those of the training graph.
+    ///
+    /// A graph for prediction has the same, in the same
     /// order, but for those of auxiliary heads.
     @Test(
         "has the same variables in training and prediction, auxiliary heads left out",

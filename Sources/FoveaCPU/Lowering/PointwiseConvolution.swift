@@ -9,7 +9,8 @@ extension Compiler {
     /// between pixels, and so many pixels that putting the small result in order takes no time beside it.
     func isMatrixProduct(_ gradient: Operation.ConvolutionParameterGradient, x: Shape) -> Bool {
         let (convolution, kernel) = (gradient.convolution, gradient.weightShape)
-        return productType == .float32 && activationLayout == .channelsLast && kernel[2] == 1 && kernel[3] == 1
+        return productType == .float32 && activationLayout == .channelsLast && kernel[2] == 1
+            && kernel[3] == 1
             && convolution.groups == 1
             && convolution.stride == 1 && convolution.padding == .zero && !gradient.hasBias
             && x[0] * x[2] * x[3] >= 1024
