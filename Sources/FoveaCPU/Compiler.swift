@@ -58,7 +58,8 @@ struct Compiler {
             for input in Set(node.inputs) { readers[input.index].append(position) }
         }
         self.readers = readers
-        fusion = Fusion(graph, readers: readers, isLive: isLive)
+        fusion = Fusion(
+            graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost)
         var isAssigned = [Bool](repeating: false, count: graph.variables.count)
         for assignment in graph.assignments { isAssigned[assignment.variable] = true }
         self.isAssigned = isAssigned

@@ -39,7 +39,8 @@ struct Fusion {
     private let readers: [[Int]]
     private let isLive: [Bool]
 
-    init(_ graph: Graph, readers: [[Int]], isLive: [Bool]) {
+    /// - Parameter hasPoolKernels: whether pooling runs in kernels of Fovea, whose gradient takes in an activation's.
+    init(_ graph: Graph, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool) {
         self.graph = graph
         self.readers = readers
         self.isLive = isLive
@@ -55,7 +56,7 @@ struct Fusion {
         for (position, node) in graph.nodes.enumerated() where isLive[position] {
             switch node.operation {
             case .batchNormGradient: fuseReLUGradient(beforeBatchNormGradient: position)
-            case .poolGradient: fuseActivationGradient(afterPoolGradient: position)
+            case .poolGradient where hasPoolKernels: fuseActivationGradient(afterPoolGradient: position)
             default: break
             }
         }
@@ -116,7 +117,7 @@ struct Fusion {
     private mutating func fuseReLUGradient(beforeBatchNormGradient position: Int) {
         let (gradient, statistics) = (graph.nodes[position].inputs[4], graph.nodes[position].inputs[2])
         guard readers[gradient.index].first == position,
-            case .node(let relu, _) = graph.origin(of: gradient),
+            case .node(let relu, _) = graph.origin(of: gradient), !absorbed.contains(relu),
             case .activationGradient(let operation) = graph.nodes[relu].operation, operation.function == .relu
         else { return }
         if case .node(let forward, _) = graph.origin(of: statistics), let chain = chains[forward],
