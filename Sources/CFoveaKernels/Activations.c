@@ -10,19 +10,8 @@ typedef struct {
     float *out;
 } activation_context;
 
-#define LANES 8
-#define FOVEA_TARGET FOVEA_CLONES
-#include "ActivationsLanes.h"
-#undef LANES
-#undef FOVEA_TARGET
-
-#if FOVEA_HAS_WIDE
-#define LANES 16
-#define FOVEA_TARGET FOVEA_WIDE
-#include "ActivationsLanes.h"
-#undef LANES
-#undef FOVEA_TARGET
-#endif
+#define FOVEA_LANES_HEADER "ActivationsLanes.h"
+#include "BothWidths.h"
 
 static void activate_range(void *pointer, size_t begin, size_t end) {
     const activation_context *c = pointer;

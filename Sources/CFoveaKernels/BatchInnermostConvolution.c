@@ -53,19 +53,8 @@ FOVEA_INLINE void reach_of_pixel(const correlation *p, ptrdiff_t pixel, taps *t,
     }
 }
 
-#define LANES 8
-#define FOVEA_TARGET FOVEA_CLONES
-#include "BatchInnermostCorrelation.h"
-#undef LANES
-#undef FOVEA_TARGET
-
-#if FOVEA_HAS_WIDE
-#define LANES 16
-#define FOVEA_TARGET FOVEA_WIDE
-#include "BatchInnermostCorrelation.h"
-#undef LANES
-#undef FOVEA_TARGET
-#endif
+#define FOVEA_LANES_HEADER "BatchInnermostCorrelation.h"
+#include "BothWidths.h"
 
 static void correlate_range(void *pointer, size_t begin, size_t end) {
     const correlation *p = pointer;

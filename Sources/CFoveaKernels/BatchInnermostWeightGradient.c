@@ -12,19 +12,8 @@ typedef struct {
     ptrdiff_t dyPixel, dyPlane, xPixel, xTap;
 } sweep;
 
-#define LANES 8
-#define FOVEA_TARGET FOVEA_CLONES
-#include "BatchInnermostWeightGradient.h"
-#undef LANES
-#undef FOVEA_TARGET
-
-#if FOVEA_HAS_WIDE
-#define LANES 16
-#define FOVEA_TARGET FOVEA_WIDE
-#include "BatchInnermostWeightGradient.h"
-#undef LANES
-#undef FOVEA_TARGET
-#endif
+#define FOVEA_LANES_HEADER "BatchInnermostWeightGradient.h"
+#include "BothWidths.h"
 
 static int lanes_for(size_t batch) {
 #if FOVEA_HAS_WIDE

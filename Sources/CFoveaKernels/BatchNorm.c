@@ -55,18 +55,10 @@ struct context {
     int isWhole;  // whether the job is done for all blocks at once, the threads sharing the parts
 };
 
-#define LANES 8
-#define FOVEA_TARGET FOVEA_CLONES
-#include "BatchNormLanes.h"
-#undef LANES
-#undef FOVEA_TARGET
+#define FOVEA_LANES_HEADER "BatchNormLanes.h"
+#include "BothWidths.h"
 
 #if FOVEA_HAS_WIDE
-#define LANES 16
-#define FOVEA_TARGET FOVEA_WIDE
-#include "BatchNormLanes.h"
-#undef LANES
-#undef FOVEA_TARGET
 #define FOVEA_BY_WIDTH(name)                                \
     static void name(const context *k, const piece *p) {    \
         if (p->count % 16 == 0 && fovea_has_wide_vectors()) \
