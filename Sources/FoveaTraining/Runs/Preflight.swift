@@ -77,23 +77,21 @@ public struct Preflight: Sendable {
         for training: TrainingConfiguration, of network: Network, validationCount: Int, _ backend: any Backend
     ) throws -> Int {
         let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)
-        func check(_ byteCount: Int, limit: Int) throws(TrainingError) {
-            guard byteCount > limit else { return }
-            throw TrainingError(
+        func excess(_ byteCount: Int) -> TrainingError {
+            TrainingError(
                 .configuration,
                 "training takes about \(byteCount / 1_000_000) MB and this machine has \(available / 1_000_000) MB; "
                     + "lower the batch size, which is \(training.batchSize)")
         }
         // Far too much is not even compiled. A plan takes less than the graph says, but not half.
-        let summary = try Summary(of: network, batchSize: training.batchSize)
-        try check(
-            summary.trainingBytes ?? 0, limit: available.multipliedReportingOverflow(by: 2).partialValue)
+        let atMost = try Summary(of: network, batchSize: training.batchSize).trainingBytes ?? 0
+        guard atMost / 2 <= available else { throw excess(atMost) }
         let planned = try PlannedMemory(
             of: network, batchSize: training.batchSize,
             predictionBatchSize: min(TrainingSession.validationBatchSize, max(validationCount, 1)),
             optimizer: training.optimizer.optimizer, frozen: training.frozen, backend: backend)
         let sum = planned.process + planned.training + (validationCount > 0 ? planned.prediction : 0)
-        try check(sum, limit: available)
+        guard sum <= available else { throw excess(sum) }
         return sum
     }
 
