@@ -3,9 +3,6 @@
 #include <string.h>
 #include "VectorMath.h"
 
-typedef double fovea_double8 __attribute__((vector_size(64), aligned(8), may_alias));
-typedef double fovea_double16 __attribute__((vector_size(128), aligned(8), may_alias));
-
 // Numbers of each channel: what is taken away, what that is multiplied with, what is added; and of gradients the mean
 // and the slope against `x - center`, which are taken away.
 enum { CENTER, FACTOR, SHIFT, MEAN, SLOPE, ARRAY_COUNT };

@@ -8,6 +8,8 @@
 // between functions compiled for different processors.
 typedef float fovea_float8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float fovea_float16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef double fovea_double8 __attribute__((vector_size(64), aligned(8), may_alias));
+typedef double fovea_double16 __attribute__((vector_size(128), aligned(8), may_alias));
 typedef uint32_t fovea_word8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint32_t fovea_word16 __attribute__((vector_size(64), aligned(4), may_alias));
 

@@ -25,6 +25,18 @@ public struct CPUBackend: Backend {
         case bfloat16 = "bf16"
     }
 
+    /// How a convolution is computed.
+    public enum ConvolutionAlgorithm: Hashable, Sendable {
+        /// By its definition, with all multiplications.
+        case direct
+        /// Where it has 3x3 taps, no stride, one group and channels that fill vectors, by Winograd's minimal filtering
+        /// F(4x4, 3x3) with a quarter of the multiplications.
+        ///
+        /// The rounding error of a result is about twice that of the definition in forward direction, and as far below
+        /// what float32 can hold of a sum (`Documentation/Decisions/0013-winograd.md`).
+        case winograd
+    }
+
     /// The name by which callers know it.
     public var name: String { "cpu" }
 
@@ -43,13 +55,18 @@ public struct CPUBackend: Backend {
     /// The arithmetic of products and the storage of values.
     public let precision: Precision
 
+    /// How convolutions are computed, `nil` for the faster of the two for each.
+    public let convolutionAlgorithm: ConvolutionAlgorithm?
+
     /// A backend that runs plans on `threads` threads, by default one for each core.
     public init(
-        threads: Int? = nil, activationLayout: ActivationLayout? = nil, precision: Precision = .float32
+        threads: Int? = nil, activationLayout: ActivationLayout? = nil, precision: Precision = .float32,
+        convolutionAlgorithm: ConvolutionAlgorithm? = nil
     ) {
         self.threads = max(1, threads ?? Self.coreCount)
         self.activationLayout = activationLayout
         self.precision = precision
+        self.convolutionAlgorithm = convolutionAlgorithm
     }
 
     /// Throws where this processor lacks the instructions that plans in `precision` run on.
@@ -71,7 +88,8 @@ public struct CPUBackend: Backend {
         fovea_set_threads(Int32(threads))
         let engine = try Engine()
         var compiler = Compiler(
-            graph: graph, engine: engine, activationLayout: activationLayout, precision: precision)
+            graph: graph, engine: engine, activationLayout: activationLayout, precision: precision,
+            convolutionAlgorithm: convolutionAlgorithm)
         try compiler.lower()
         return try CPUPlan(compiler)
     }

@@ -14,6 +14,8 @@ struct Compiler {
     let activationLayout: CPUBackend.ActivationLayout
     /// What products are made of, and how activations are stored.
     let precision: CPUBackend.Precision
+    /// How convolutions are computed that can be computed in several ways, `nil` for the fastest.
+    let convolutionAlgorithm: CPUBackend.ConvolutionAlgorithm?
     /// Whether convolutions on few channels have the batch innermost.
     let usesBatchInnermost: Bool
 
@@ -43,11 +45,12 @@ struct Compiler {
     /// - Parameter activationLayout: how images are stored, `nil` for what is fastest.
     init(
         graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout?,
-        precision: CPUBackend.Precision
+        precision: CPUBackend.Precision, convolutionAlgorithm: CPUBackend.ConvolutionAlgorithm?
     ) {
         self.graph = graph
         self.engine = engine
         self.precision = precision
+        self.convolutionAlgorithm = convolutionAlgorithm
         self.activationLayout = activationLayout ?? (engine.hasAVX512 ? .channelsLast : .blocked)
         usesBatchInnermost =
             activationLayout == .batchInnermost

@@ -69,6 +69,20 @@ extension Compiler {
             return define(result, as: try elementwise("\(function)", node, function.eltwise, of: sum))
         }
 
+        let takesActivation = post.activation == nil || post.activation == .relu
+        if runsWinograd(
+            convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]),
+            y: graph.shape(of: node.outputs[0])), takesActivation || residual == nil
+        {
+            var y = try lowerWinogradConvolution(
+                convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
+                isRectified: post.activation == .relu, name: takesActivation ? name : node.operation.name)
+            if let function = post.activation, !takesActivation {
+                y = try elementwise("\(function)", node, function.eltwise, of: y)
+            }
+            return define(result, as: y)
+        }
+
         let hasBias = node.inputs.count == 3 || chain.batchNorm != nil
         let destination = residual?.layout
         let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
@@ -102,6 +116,9 @@ extension Compiler {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         if runsBatchInnermost(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
             return try lowerBatchInnermostInputGradient(gradient, node)
+        }
+        if runsWinograd(gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape) {
+            return try lowerWinogradInputGradient(gradient, node)
         }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
@@ -137,6 +154,9 @@ extension Compiler {
         let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         if runsBatchInnermost(gradient.convolution, x: xShape, weight: gradient.weightShape) {
             return try lowerBatchInnermostParameterGradient(gradient, node)
+        }
+        if runsWinograd(gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape) {
+            return try lowerWinogradParameterGradient(gradient, node)
         }
         if isMatrixProduct(gradient, x: xShape) {
             return try lowerMatrixProductParameterGradient(gradient, node)
@@ -216,7 +236,7 @@ extension Compiler {
     }
 
     /// The weights in the given layout and the bias, with a batch normalization folded in if there is one.
-    private mutating func parameters(
+    mutating func parameters(
         of node: Graph.Node, batchNorm: Int?, weights: MemoryDescriptor
     ) throws(PlanError) -> (weight: Form, bias: Form?) {
         if let batchNorm { return try foldBatchNorm(graph.nodes[batchNorm], into: node, weights: weights) }

@@ -66,6 +66,11 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         return MemoryDescriptor(dimensions, strides: [1, h * w * n, w * n, n], dtype)
     }
 
+    /// Dense images `[N, C, H, W]` with 8 or 16 channels of a pixel side by side, padded to whole blocks.
+    static func blocked(_ dimensions: [Int], channels: Int, _ dtype: DType = .float32) -> MemoryDescriptor {
+        tagged(dimensions, channels == 16 ? dnnl_aBcd16b : dnnl_aBcd8b, dtype)
+    }
+
     /// Elements in whatever order a primitive likes best.
     static func any(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         tagged(dimensions, dnnl_format_tag_any, dtype)

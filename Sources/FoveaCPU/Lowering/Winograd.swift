@@ -1,0 +1,161 @@
+import CFoveaKernels
+import FoveaGraph
+import FoveaTensor
+
+/// Convolutions of 3x3 taps without stride by Winograd's minimal filtering, with a quarter of the multiplications
+/// (`Documentation/Decisions/0013-winograd.md`).
+extension Compiler {
+    /// Whether a convolution, with its gradients, runs by minimal filtering: where it can, and where there are so many tiles that
+    /// transforming the taps takes little beside them.
+    func runsWinograd(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
+        let lanes = fovea_winograd_lanes()
+        guard productType == .float32, activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
+            weight[2] == 3, weight[3] == 3, convolution.groups == 1, convolution.stride == 1,
+            convolution.dilation == 1, convolution.padding.top <= 2, convolution.padding.left <= 2,
+            x[1] % lanes == 0, weight[0] % lanes == 0
+        else { return false }
+        let tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4)
+        return convolutionAlgorithm == .winograd || tiles >= Self.leastWinogradTiles
+    }
+
+    /// As many tiles as transform the taps to advantage, also where that is done in each step.
+    private static let leastWinogradTiles = 32
+
+    mutating func lowerWinogradConvolution(
+        _ convolution: Operation.Convolution, _ node: Graph.Node, batchNorm: Int?, residual: Graph.Value?,
+        isRectified: Bool, name: String
+    ) throws(PlanError) -> Form {
+        let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
+        let (weight, bias) = try parameters(
+            of: node, batchNorm: batchNorm, weights: Self.winogradWeights(graph.shape(of: node.inputs[1])))
+        let x = try form(of: node.inputs[0], in: winogradLayout(xShape))
+        let taps = transformTaps(weight, from: xShape[1], to: yShape[1], isBackward: false, path: node.path)
+        let y = try residual.map { value throws(PlanError) in try form(of: value, in: winogradLayout(yShape)) }
+            ?? makeForm(winogradLayout(yShape))
+        let problem = winogradProblem(
+            input: x.layout, output: y.layout, top: convolution.padding.top, left: convolution.padding.left)
+        emitWinogradConvolution(
+            problem, name: name, node, x: x, taps: taps, bias: bias, adds: residual != nil,
+            isRectified: isRectified, y: y)
+        return y
+    }
+
+    /// The gradient of the input is the convolution of the output's gradient with the taps turned by half a turn.
+    mutating func lowerWinogradInputGradient(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let dy = try form(of: node.inputs[0], in: winogradLayout(dyShape))
+        let weight = try form(of: node.inputs[1], in: Self.winogradWeights(weightShape))
+        let taps = transformTaps(
+            weight, from: weightShape[1], to: weightShape[0], isBackward: true, path: node.path)
+        let dx = makeForm(winogradLayout(gradient.inputShape))
+        let padding = gradient.convolution.padding
+        let problem = winogradProblem(
+            input: dy.layout, output: dx.layout, top: 2 - padding.top, left: 2 - padding.left)
+        emitWinogradConvolution(
+            problem, name: node.operation.name, node, x: dy, taps: taps, bias: nil, adds: false,
+            isRectified: false, y: dx)
+        define(node.outputs[0], as: dx)
+    }
+
+    mutating func lowerWinogradParameterGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let x = try form(of: node.inputs[0], in: winogradLayout(xShape))
+        let dy = try form(of: node.inputs[1], in: winogradLayout(dyShape))
+        let padding = gradient.convolution.padding
+        var problem = winogradProblem(
+            input: x.layout, output: dy.layout, top: padding.top, left: padding.left)
+        let scratch = makePlainForm([fovea_winograd_gradient_scratch(&problem) / 4])
+        let dw = makeForm(Self.winogradWeights(gradient.weightShape))
+        var outputs = [scratch, dw]
+        define(node.outputs[0], as: dw)
+        if gradient.hasBias {
+            let db = makePlainForm([gradient.weightShape[0]])
+            outputs.append(db)
+            define(node.outputs[1], as: db)
+        }
+        emitKernel(
+            node.operation.name, path: node.path, implementation: "winograd", reading: [x, dy],
+            writing: outputs, flops: graph.cost(of: node).flops
+        ) { [problem] pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let db = p.count > 4 ? p[4] : nil
+            return {
+                var problem = problem
+                fovea_winograd_gradient(&problem, p[0], p[1], p[3], db, pointers[2])
+            }
+        }
+    }
+
+    /// The order of weights in memory: taps, then input channels, then filters.
+    static func winogradWeights(_ shape: Shape) -> MemoryDescriptor {
+        let (filters, channels) = (shape[0], shape[1])
+        return MemoryDescriptor(
+            shape.dimensions, strides: [1, filters, 3 * channels * filters, channels * filters])
+    }
+
+    /// How images are stored that minimal filtering reads and writes.
+    private func winogradLayout(_ shape: Shape) -> MemoryDescriptor {
+        activationLayout == .channelsLast
+            ? .channelsLast(shape.dimensions)
+            : .blocked(shape.dimensions, channels: fovea_winograd_lanes())
+    }
+
+    private func winogradProblem(
+        input: MemoryDescriptor, output: MemoryDescriptor, top: Int, left: Int
+    ) -> fovea_winograd {
+        fovea_winograd(
+            count: input.dimensions[0], top: top, left: left, input: winogradImages(input),
+            output: winogradImages(output), lanes: fovea_winograd_lanes(), parts: Int(fovea_threads()))
+    }
+
+    private func winogradImages(_ layout: MemoryDescriptor) -> fovea_images {
+        let (channels, height, width) = (layout.dimensions[1], layout.dimensions[2], layout.dimensions[3])
+        let lanes = fovea_winograd_lanes()
+        let isBlocked = activationLayout != .channelsLast
+        let pixel = isBlocked ? lanes : channels
+        return fovea_images(
+            height: height, width: width, channels: channels, imageStride: channels * height * width,
+            rowStride: width * pixel, pixelStride: pixel, blockStride: isBlocked ? height * width * lanes : lanes)
+    }
+
+    /// The transform of taps, computed once if the graph does not change them.
+    private mutating func transformTaps(
+        _ weight: Form, from inputs: Int, to outputs: Int, isBackward: Bool, path: String
+    ) -> Form {
+        let taps = makePlainForm([fovea_winograd_taps(inputs, outputs)])
+        let lanes = fovea_winograd_lanes()
+        emitKernel("transformTaps", path: path, implementation: "winograd", reading: [weight], writing: [taps]) {
+            pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { fovea_winograd_transform(lanes, inputs, outputs, isBackward ? 1 : 0, p[0], p[1]) }
+        }
+        return taps
+    }
+
+    /// - Parameter adds: whether the result is added to what `y` holds.
+    private mutating func emitWinogradConvolution(
+        _ problem: fovea_winograd, name: String, _ node: Graph.Node, x: Form, taps: Form, bias: Form?, adds: Bool,
+        isRectified: Bool, y: Form
+    ) {
+        var problem = problem
+        let scratch = makePlainForm([fovea_winograd_scratch(&problem) / 4])
+        emitKernel(
+            name, path: node.path, implementation: "winograd",
+            reading: [x, taps] + (bias.map { [$0] } ?? []) + (adds ? [y] : []), writing: [y, scratch],
+            flops: graph.cost(of: node).flops
+        ) { [problem] pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let (y, scratch) = (p[p.count - 2], pointers[p.count - 1])
+            let bias = bias != nil ? p[2] : nil
+            return {
+                var problem = problem
+                fovea_winograd_convolve(
+                    &problem, p[0], p[1], bias, adds ? y : nil, isRectified ? 1 : 0, y, scratch)
+            }
+        }
+    }
+}
