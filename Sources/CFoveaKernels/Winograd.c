@@ -26,12 +26,18 @@ typedef struct {
     int adds;
 } factors;
 
-static size_t tile_columns(const fovea_winograd *p) { return (p->output.width + 3) / 4; }
-static size_t tile_rows(const fovea_winograd *p) { return (p->output.height + 3) / 4; }
+static size_t tile_extent(const fovea_winograd *p) { return 7 - p->taps; }
+
+static size_t tile_columns(const fovea_winograd *p) {
+    return (p->output.width + tile_extent(p) - 1) / tile_extent(p);
+}
+
+static size_t tile_rows(const fovea_winograd *p) { return (p->output.height + tile_extent(p) - 1) / tile_extent(p); }
 
 static tile tile_at(const fovea_winograd *p, size_t index) {
-    size_t columns = tile_columns(p), rows = tile_rows(p);
-    tile at = {index / (rows * columns), (ptrdiff_t)(index / columns % rows * 4), (ptrdiff_t)(index % columns * 4)};
+    size_t columns = tile_columns(p), rows = tile_rows(p), extent = tile_extent(p);
+    tile at = {index / (rows * columns), (ptrdiff_t)(index / columns % rows * extent),
+               (ptrdiff_t)(index % columns * extent)};
     return at;
 }
 
@@ -58,7 +64,7 @@ size_t fovea_winograd_tiles(const fovea_winograd *p) { return p->count * tile_ro
 // The distance between the 36 elements of a tile: an odd number of cache lines, so that they do not fall into one set.
 static size_t spread(size_t count) { return (count + 15) / 16 * 16 + ((count + 15) / 16 % 2 ? 0 : 16); }
 
-size_t fovea_winograd_taps(size_t inputs, size_t outputs) { return 36 * spread(inputs * outputs); }
+size_t fovea_winograd_tap_count(size_t inputs, size_t outputs) { return 36 * spread(inputs * outputs); }
 
 // As many tiles at a time as keep the transforms in the second-level cache, but so many that each transformed tap is
 // used often enough while it is in a register.
@@ -122,7 +128,7 @@ void fovea_winograd_convolve(const fovea_winograd *p, const float *x, const floa
 }
 
 typedef struct {
-    size_t lanes, inputs, outputs;
+    size_t lanes, count, inputs, outputs;
     int isBackward;
     const float *taps;
     float *transformed;
@@ -130,13 +136,13 @@ typedef struct {
 
 static void transform_rows(void *context, size_t begin, size_t end) {
     const transformation *k = context;
-    FOVEA_BY_LANES(k->lanes, transform_taps, k->inputs, k->outputs, k->isBackward, k->taps, k->transformed,
+    FOVEA_BY_LANES(k->lanes, transform_taps, k->count, k->inputs, k->outputs, k->isBackward, k->taps, k->transformed,
                    spread(k->inputs * k->outputs), begin, end);
 }
 
-void fovea_winograd_transform(size_t lanes, size_t inputs, size_t outputs, int isBackward, const float *taps,
+void fovea_winograd_transform(size_t lanes, size_t count, size_t inputs, size_t outputs, int isBackward, const float *taps,
                               float *transformed) {
-    transformation k = {lanes, inputs, outputs, isBackward, taps, transformed};
+    transformation k = {lanes, count, inputs, outputs, isBackward, taps, transformed};
     fovea_parallel_for(isBackward ? outputs : inputs, 0, transform_rows, &k);
     atomic_thread_fence(memory_order_seq_cst);  // stores past the cache are in no order with others
 }
@@ -153,7 +159,7 @@ static size_t gradient_tiles_at_once(const fovea_winograd *p) {
 size_t fovea_winograd_gradient_scratch(const fovea_winograd *p) {
     size_t inputs = p->input.channels, outputs = p->output.channels, count = gradient_tiles_at_once(p);
     size_t transforms = 36 * spread(count * inputs) + 37 * spread(count * outputs);
-    return (transforms + fovea_winograd_taps(inputs, outputs)) * sizeof(float) + outputs * sizeof(double);
+    return (transforms + fovea_winograd_tap_count(inputs, outputs)) * sizeof(float) + outputs * sizeof(double);
 }
 
 static void transform_tiles(void *context, size_t begin, size_t end) {
@@ -191,7 +197,7 @@ static void multiply_panels(void *context, size_t begin, size_t end) {
 static void reduce_rows(void *context, size_t begin, size_t end) {
     const convolution *k = context;
     const fovea_winograd *p = k->p;
-    FOVEA_BY_LANES(p->lanes, transform_taps_gradient, p->input.channels, p->output.channels, k->products,
+    FOVEA_BY_LANES(p->lanes, transform_taps_gradient, p->taps, p->input.channels, p->output.channels, k->products,
                    spread(p->input.channels * p->output.channels), k->dtaps, begin, end);
 }
 
@@ -201,7 +207,7 @@ void fovea_winograd_gradient(const fovea_winograd *p, const float *x, const floa
     size_t inputs = p->input.channels, outputs = p->output.channels, panels = (outputs + width - 1) / width;
     convolution k = {.p = p, .x = x, .dy = dy, .dtaps = dtaps, .scratch = scratch, .tiles = most};
     k.products = k.scratch + 36 * spread(most * inputs) + 37 * spread(most * outputs);
-    k.sums = (double *)(k.products + fovea_winograd_taps(inputs, outputs));
+    k.sums = (double *)(k.products + fovea_winograd_tap_count(inputs, outputs));
     memset(k.sums, 0, outputs * sizeof *k.sums);
     for (; k.first < total; k.first += most) {
         k.count = total - k.first < most ? total - k.first : most;

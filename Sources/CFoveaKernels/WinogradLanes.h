@@ -17,7 +17,7 @@ FOVEA_INLINE size_t FOVEA_NAME(panel_place)(size_t c, size_t k, size_t depth, si
 }
 
 // One axis of the transform of the input.
-FOVEA_INLINE void FOVEA_NAME(reduce_input)(const VECTOR *d, VECTOR *v) {
+FOVEA_INLINE void FOVEA_NAME(transform)(const VECTOR *d, VECTOR *v) {
     VECTOR even = d[4] - d[2] * BB, odd = (d[3] - d[1] * BB) * A;
     v[0] = d[4] - d[2] * (AA + BB) + d[0] * (AA * BB);
     v[1] = even + odd;
@@ -29,61 +29,66 @@ FOVEA_INLINE void FOVEA_NAME(reduce_input)(const VECTOR *d, VECTOR *v) {
     v[5] = d[5] - d[3] * (AA + BB) + d[1] * (AA * BB);
 }
 
-// One axis of the transform of products to outputs.
-FOVEA_INLINE void FOVEA_NAME(reduce_output)(const VECTOR *m, VECTOR *y) {
-    VECTOR s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
-    y[0] = m[0] + s + t;
-    y[1] = d * A + e * B;
-    y[2] = s * AA + t * BB;
-    y[3] = d * (A * AA) + e * (B * BB) + m[5];
-}
-
-// The transpose of that, of gradients of outputs.
-FOVEA_INLINE void FOVEA_NAME(expand_output)(const VECTOR *y, VECTOR *m) {
-    VECTOR even = y[0] + y[2] * AA, odd = y[1] * A + y[3] * (A * AA);
-    m[0] = y[0];
-    m[1] = even + odd;
-    m[2] = even - odd;
-    even = y[0] + y[2] * BB;
-    odd = y[1] * B + y[3] * (B * BB);
-    m[3] = even + odd;
-    m[4] = even - odd;
-    m[5] = y[3];
-}
-
-// One axis of the transform of taps.
-FOVEA_INLINE void FOVEA_NAME(expand_taps)(const VECTOR *g, VECTOR *u) {
-    VECTOR even = g[0] * GA + g[2] * (GA * AA), odd = g[1] * (GA * A);
-    u[0] = g[0] * G0;
-    u[1] = even + odd;
-    u[2] = even - odd;
-    even = g[0] * GB + g[2] * (GB * BB);
-    odd = g[1] * (GB * B);
-    u[3] = even + odd;
-    u[4] = even - odd;
-    u[5] = g[2];
+// The values of a polynomial of `count` coefficients at the points, at infinity the last one.
+FOVEA_INLINE void FOVEA_NAME(evaluate)(const int count, const VECTOR *c, VECTOR *v) {
+    VECTOR even = c[count - 2 + count % 2], odd = c[count - 1 - count % 2], even2 = even, odd2 = odd;
+    FOVEA_UNROLL for (int i = count - 4 + count % 2; i >= 0; i -= 2) {
+        even = c[i] + even * AA;
+        even2 = c[i] + even2 * BB;
+    }
+    FOVEA_UNROLL for (int i = count - 3 - count % 2; i >= 1; i -= 2) {
+        odd = c[i] + odd * AA;
+        odd2 = c[i] + odd2 * BB;
+    }
+    v[0] = c[0];
+    v[1] = even + odd * A;
+    v[2] = even - odd * A;
+    v[3] = even2 + odd2 * B;
+    v[4] = even2 - odd2 * B;
+    v[5] = c[count - 1];
 }
 
 // The transpose of that.
-FOVEA_INLINE void FOVEA_NAME(reduce_taps)(const VECTOR *u, VECTOR *g) {
-    VECTOR s = u[1] + u[2], d = u[1] - u[2], t = u[3] + u[4], e = u[3] - u[4];
-    g[0] = u[0] * G0 + s * GA + t * GB;
-    g[1] = d * (GA * A) + e * (GB * B);
-    g[2] = s * (GA * AA) + t * (GB * BB) + u[5];
+FOVEA_INLINE void FOVEA_NAME(collect)(const int count, const VECTOR *v, VECTOR *c) {
+    VECTOR even = v[1] + v[2], odd = (v[1] - v[2]) * A, even2 = v[3] + v[4], odd2 = (v[3] - v[4]) * B;
+    c[0] = v[0] + even + even2;
+    c[1] = odd + odd2;
+    FOVEA_UNROLL for (int i = 2; i < count; i++) {
+        if (i % 2 == 0) {
+            even = even * AA;
+            even2 = even2 * BB;
+            c[i] = even + even2;
+        } else {
+            odd = odd * AA;
+            odd2 = odd2 * BB;
+            c[i] = odd + odd2;
+        }
+    }
+    c[count - 1] = c[count - 1] + v[5];
+}
+
+// Numbers 6x6 of which each row and each column is scaled as the values of taps are.
+FOVEA_INLINE void FOVEA_NAME(scale)(VECTOR (*v)[6]) {
+    const float factors[6] = {G0, GA, GA, GB, GB, 1};
+    FOVEA_UNROLL for (int i = 0; i < 6; i++)
+        FOVEA_UNROLL for (int j = 0; j < 6; j++) v[i][j] = v[i][j] * (factors[i] * factors[j]);
 }
 
 // Applies `axis` from `from` to `to` numbers along the columns and then along the rows.
-#define FOVEA_BOTH_AXES(axis, from, to, in, out)                                    \
-    {                                                                               \
-        VECTOR between[to][from];                                                   \
-        FOVEA_UNROLL for (int j = 0; j < from; j++) {                               \
-            VECTOR column[from], result[to];                                        \
-            FOVEA_UNROLL for (int i = 0; i < from; i++) column[i] = in[i][j];       \
-            FOVEA_NAME(axis)(column, result);                                       \
-            FOVEA_UNROLL for (int i = 0; i < to; i++) between[i][j] = result[i];    \
-        }                                                                           \
-        FOVEA_UNROLL for (int i = 0; i < to; i++) FOVEA_NAME(axis)(between[i], out[i]); \
+#define FOVEA_BOTH_AXES(axis, from, to, in, out)                                 \
+    {                                                                            \
+        VECTOR between[6][6];                                                    \
+        FOVEA_UNROLL for (int j = 0; j < from; j++) {                            \
+            VECTOR column[6], result[6];                                         \
+            FOVEA_UNROLL for (int i = 0; i < from; i++) column[i] = in[i][j];    \
+            axis(column, result);                                                \
+            FOVEA_UNROLL for (int i = 0; i < to; i++) between[i][j] = result[i]; \
+        }                                                                        \
+        FOVEA_UNROLL for (int i = 0; i < to; i++) axis(between[i], out[i]);      \
     }
+#define FOVEA_TRANSFORM(from, to) FOVEA_NAME(transform)(from, to)
+#define FOVEA_EVALUATE(from, to) FOVEA_NAME(evaluate)(count, from, to)
+#define FOVEA_COLLECT(from, to) FOVEA_NAME(collect)(count, from, to)
 
 // The pixels of a square beginning at (row, column) of an image, zero beyond the edges.
 #define FOVEA_LOAD_SQUARE(size, square, from, images, row, column)                                                 \
@@ -116,54 +121,60 @@ FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, co
         for (size_t c = 0; c < images->channels; c += LANES, image += images->blockStride) {
             VECTOR square[6][6], result[6][6];
             FOVEA_LOAD_SQUARE(6, square, image, images, row, column)
-            FOVEA_BOTH_AXES(reduce_input, 6, 6, square, result)
+            FOVEA_BOTH_AXES(FOVEA_TRANSFORM, 6, 6, square, result)
             float *place = to + (t - first) * images->channels + c;
             FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
         }
     }
 }
 
-// The same for gradients of outputs; element `e` goes to its place in panels of `tiles` rows, which begin at
-// `e * stride`. The sum of the tile's gradients comes as the last element.
-FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const float *dy, size_t start,
-                                                        size_t first, size_t last, size_t tiles, float *to,
-                                                        size_t stride) {
+// The same for gradients of `count` outputs to a side; element `e` goes to its place in panels of `tiles` rows, which
+// begin at `e * stride`. The sum of the tile's gradients comes as the last element.
+FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int count, const fovea_winograd *p, const float *dy, size_t start,
+                                                size_t first, size_t last, size_t tiles, float *to, size_t stride) {
     const fovea_images *images = &p->output;
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
         const float *image = dy + at.image * images->imageStride;
         for (size_t c = 0; c < images->channels; c += LANES, image += images->blockStride) {
-            VECTOR square[4][4], result[6][6];
-            FOVEA_LOAD_SQUARE(4, square, image, images, at.row, at.column)
-            FOVEA_BOTH_AXES(expand_output, 4, 6, square, result)
+            VECTOR square[6][6], result[6][6], sum = {0};
+            FOVEA_LOAD_SQUARE(count, square, image, images, at.row, at.column)
+            FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
             float *place = to + FOVEA_NAME(panel_place)(c, t - start, tiles, images->channels);
             FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
-            VECTOR sum = {0};
-            FOVEA_UNROLL for (int e = 0; e < 16; e++) sum = sum + square[e / 4][e % 4];
+            FOVEA_UNROLL for (int e = 0; e < count * count; e++) sum = sum + square[e / count][e % count];
             FOVEA_AT(place, 36, stride) = sum;
         }
     }
 }
 
-// Outputs of tiles `first ..< last` from their products, of which element `e` of channel `c` is at
+FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const float *dy, size_t start,
+                                                        size_t first, size_t last, size_t tiles, float *to,
+                                                        size_t stride) {
+    if (p->taps == 3)
+        FOVEA_NAME(transform_squares)(4, p, dy, start, first, last, tiles, to, stride);
+    else
+        FOVEA_NAME(transform_squares)(2, p, dy, start, first, last, tiles, to, stride);
+}
+
+// `count` outputs to a side of tiles `first ..< last` from their products, of which element `e` of channel `c` is at
 // `e * stride + t * channels + c`.
-FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, const float *from, size_t stride,
-                                                      size_t first, size_t last, const float *bias,
-                                                      const float *residual, int relu, float *y) {
+FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int count, const fovea_winograd *p, const float *from, size_t stride,
+                                           size_t first, size_t last, const float *bias, const float *residual,
+                                           int relu, float *y) {
     const fovea_images *images = &p->output;
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
         size_t rows = images->height - (size_t)at.row, columns = images->width - (size_t)at.column;
         size_t offset = at.image * images->imageStride + (size_t)at.row * images->rowStride +
                         (size_t)at.column * images->pixelStride;
-        if (rows > 4) rows = 4;
-        if (columns > 4) columns = 4;
+        if (rows > count) rows = count;
+        if (columns > count) columns = count;
         for (size_t c = 0; c < images->channels; c += LANES, offset += images->blockStride) {
             const float *place = from + (t - first) * images->channels + c;
-            VECTOR products[6][6], square[4][4];
+            VECTOR products[6][6], square[6][6], shift = {0};
             FOVEA_UNROLL for (int e = 0; e < 36; e++) products[e / 6][e % 6] = FOVEA_AT(place, e, stride);
-            FOVEA_BOTH_AXES(reduce_output, 6, 4, products, square)
-            VECTOR shift = {0};
+            FOVEA_BOTH_AXES(FOVEA_COLLECT, 6, count, products, square)
             if (bias) shift = *(const VECTOR *)(bias + c);
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < columns; j++) {
@@ -175,6 +186,15 @@ FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, c
                 }
         }
     }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, const float *from, size_t stride,
+                                                      size_t first, size_t last, const float *bias,
+                                                      const float *residual, int relu, float *y) {
+    if (p->taps == 3)
+        FOVEA_NAME(make_outputs)(4, p, from, stride, first, last, bias, residual, relu, y);
+    else
+        FOVEA_NAME(make_outputs)(2, p, from, stride, first, last, bias, residual, relu, y);
 }
 
 // Rows of the product of `a`, whose elements are `rowStride` and `depthStride` apart, with a panel of `b`.
@@ -246,46 +266,70 @@ FOVEA_TARGET static void FOVEA_NAME(add_rows)(const float *panel, size_t rows, s
     }
 }
 
-// Taps of input channels `first ..< last` (output channels if backward). Element `e` of the transform begins at
-// `e * stride`. What is written is four times as large as what is read and mostly no longer in the cache when the
+// Taps, `count` to a side, of input channels `first ..< last` (output channels if backward). Element `e` of the transform
+// begins at `e * stride`. What is written is larger than what is read and mostly no longer in the cache when the
 // products come to it, so it goes past the cache: 1.5 to 2 times as fast as ordinary stores.
-FOVEA_TARGET static void FOVEA_NAME(transform_taps)(size_t inputs, size_t outputs, int isBackward, const float *taps,
-                                                    float *to, size_t stride, size_t first, size_t last) {
+FOVEA_INLINE void FOVEA_NAME(evaluate_taps)(const int count, size_t inputs, size_t outputs, int isBackward,
+                                            const float *taps, float *to, size_t stride, size_t first, size_t last) {
     size_t columns = isBackward ? inputs : outputs, depth = isBackward ? outputs : inputs;
     // Backward, a cache line of taps has those of LANES rows.
     for (size_t start = first; start < last; start = (start / LANES + 1) * LANES)
         for (size_t c = 0; c < columns; c += LANES)
             for (size_t k = start; k < last && k < (start / LANES + 1) * LANES; k++) {
-                VECTOR square[3][3], result[6][6];
-                FOVEA_UNROLL for (int e = 0; e < 9; e++) {
+                VECTOR square[6][6], result[6][6];
+                FOVEA_UNROLL for (int e = 0; e < count * count; e++) {
                     const float *tap = taps + (size_t)e * inputs * outputs;
+                    int i = e / count, j = e % count;
                     if (isBackward)
                         FOVEA_UNROLL for (int l = 0; l < LANES; l++)
-                            square[2 - e / 3][2 - e % 3][l] = tap[(c + (size_t)l) * outputs + k];
+                            square[count - 1 - i][count - 1 - j][l] = tap[(c + (size_t)l) * outputs + k];
                     else
-                        square[e / 3][e % 3] = *(const VECTOR *)(tap + k * outputs + c);
+                        square[i][j] = *(const VECTOR *)(tap + k * outputs + c);
                 }
-                FOVEA_BOTH_AXES(expand_taps, 3, 6, square, result)
+                FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
+                FOVEA_NAME(scale)(result);
                 float *place = to + FOVEA_NAME(panel_place)(c, k, depth, columns);
                 FOVEA_UNROLL for (int e = 0; e < 36; e++)
                     __builtin_nontemporal_store((ALIGNED)result[e / 6][e % 6], (ALIGNED *)(place + (size_t)e * stride));
             }
 }
 
-// Gradients of the taps of input channels `first ..< last` from those of their transforms, of which element `e` begins
-// at `e * stride`.
-FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(size_t inputs, size_t outputs, const float *from,
-                                                             size_t stride, float *dtaps, size_t first, size_t last) {
+FOVEA_TARGET static void FOVEA_NAME(transform_taps)(size_t count, size_t inputs, size_t outputs, int isBackward,
+                                                    const float *taps, float *to, size_t stride, size_t first,
+                                                    size_t last) {
+    if (count == 3)
+        FOVEA_NAME(evaluate_taps)(3, inputs, outputs, isBackward, taps, to, stride, first, last);
+    else
+        FOVEA_NAME(evaluate_taps)(5, inputs, outputs, isBackward, taps, to, stride, first, last);
+}
+
+// Gradients of the taps, `count` to a side, of input channels `first ..< last` from those of their transforms, of which
+// element `e` begins at `e * stride`.
+FOVEA_INLINE void FOVEA_NAME(collect_taps)(const int count, size_t inputs, size_t outputs, const float *from,
+                                           size_t stride, float *dtaps, size_t first, size_t last) {
     for (size_t place = first * outputs; place < last * outputs; place += LANES) {
-        VECTOR products[6][6], square[3][3];
+        VECTOR products[6][6], square[6][6];
         FOVEA_UNROLL for (int e = 0; e < 36; e++)
             products[e / 6][e % 6] = *(const VECTOR *)(from + place + (size_t)e * stride);
-        FOVEA_BOTH_AXES(reduce_taps, 6, 3, products, square)
-        FOVEA_UNROLL for (int e = 0; e < 9; e++)
-            FOVEA_AT(dtaps + place, (size_t)e, inputs * outputs) = square[e / 3][e % 3];
+        FOVEA_NAME(scale)(products);
+        FOVEA_BOTH_AXES(FOVEA_COLLECT, 6, count, products, square)
+        FOVEA_UNROLL for (int e = 0; e < count * count; e++)
+            FOVEA_AT(dtaps + place, (size_t)e, inputs * outputs) = square[e / count][e % count];
     }
 }
 
+FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(size_t count, size_t inputs, size_t outputs,
+                                                             const float *from, size_t stride, float *dtaps,
+                                                             size_t first, size_t last) {
+    if (count == 3)
+        FOVEA_NAME(collect_taps)(3, inputs, outputs, from, stride, dtaps, first, last);
+    else
+        FOVEA_NAME(collect_taps)(5, inputs, outputs, from, stride, dtaps, first, last);
+}
+
+#undef FOVEA_COLLECT
+#undef FOVEA_EVALUATE
+#undef FOVEA_TRANSFORM
 #undef FOVEA_LOAD_SQUARE
 #undef FOVEA_BOTH_AXES
 #undef FOVEA_AT

@@ -29,11 +29,11 @@ public struct CPUBackend: Backend {
     public enum ConvolutionAlgorithm: Hashable, Sendable {
         /// By its definition, with all multiplications.
         case direct
-        /// Where it has 3x3 taps, no stride, one group and channels that fill vectors, by Winograd's minimal filtering
-        /// F(4x4, 3x3) with a quarter of the multiplications.
+        /// By Winograd's minimal filtering, F(4x4, 3x3) and F(2x2, 5x5), with a quarter or 36 % of the multiplications,
+        /// where it has 3x3 or 5x5 taps, no stride, one group and channels that fill vectors.
         ///
-        /// The rounding error of a result is about twice that of the definition in forward direction, and as far below
-        /// what float32 can hold of a sum (`Documentation/Decisions/0013-winograd.md`).
+        /// Rounding errors are about twice those of the definition
+        /// (`Documentation/Decisions/0013-winograd.md`).
         case winograd
     }
 

@@ -10,6 +10,7 @@ import Testing
         var batch = 2
         var channels = 32
         var filters = 16
+        var taps = 3
         var height = 12
         var width = 8
         var padding = Edges(vertical: 1, horizontal: 1)
@@ -18,7 +19,7 @@ import Testing
         var addsResidual = false
 
         var description: String {
-            "\(batch)x\(channels)x\(height)x\(width) > \(filters), p\(padding)"
+            "\(batch)x\(channels)x\(height)x\(width) > \(filters), \(taps)x\(taps) p\(padding)"
                 + (hasBias ? ", bias" : "") + (activation.map { ", \($0)" } ?? "")
                 + (addsResidual ? ", residual" : "")
         }
@@ -30,12 +31,20 @@ import Testing
         Problem(), Problem(channels: 16, filters: 48, height: 13, width: 7, hasBias: true),
         Problem(batch: 1, filters: 80, height: 3, width: 2, hasBias: true, activation: .relu),
         Problem(filters: 144, height: 9, width: 10, padding: .zero, activation: .relu),
-        Problem(batch: 3, channels: 96, filters: 112, height: 30, width: 29, hasBias: true, activation: .tanh),
+        Problem(
+            batch: 3, channels: 96, filters: 112, height: 30, width: 29, hasBias: true, activation: .tanh),
         Problem(height: 6, width: 5, padding: Edges(top: 2, left: 0, bottom: 1, right: 2), hasBias: true),
-        Problem(channels: 64, filters: 32, height: 14, width: 14, padding: Edges(vertical: 2, horizontal: 2), activation: .relu),
+        Problem(
+            channels: 64, filters: 32, height: 14, width: 14, padding: Edges(vertical: 2, horizontal: 2),
+            activation: .relu),
         Problem(batch: 8, channels: 128, filters: 128, height: 7, width: 7),
         Problem(hasBias: true, activation: .relu, addsResidual: true), Problem(addsResidual: true),
         Problem(hasBias: true, activation: .tanh, addsResidual: true),
+        Problem(taps: 5, height: 11, width: 12, padding: Edges(vertical: 2, horizontal: 2), hasBias: true),
+        Problem(channels: 48, filters: 80, taps: 5, height: 7, width: 9, padding: .zero, activation: .relu),
+        Problem(
+            batch: 3, taps: 5, height: 13, width: 8, padding: Edges(top: 4, left: 1, bottom: 0, right: 3),
+            hasBias: true, activation: .tanh),
     ]
 
     /// A convolution with what follows, and the gradients of a weighted sum of the result.
@@ -43,12 +52,14 @@ import Testing
         var graph = Graph()
         let x = try graph.input(
             "x", TensorType([problem.batch, problem.channels, problem.height, problem.width]))
-        let weight = try graph.input("weight", TensorType([problem.filters, problem.channels, 3, 3]))
+        let weight = try graph.input(
+            "weight", TensorType([problem.filters, problem.channels, problem.taps, problem.taps]))
         let bias = problem.hasBias ? try graph.input("bias", TensorType([problem.filters])) : nil
         // Computed before the convolution, so that it can be added to in place.
         let shape = Shape([problem.batch, problem.filters, problem.height, problem.width])
         let residual =
-            problem.addsResidual ? try graph.scale(try graph.input("residual", TensorType(shape)), by: 2) : nil
+            problem.addsResidual
+            ? try graph.scale(try graph.input("residual", TensorType(shape)), by: 2) : nil
         var y = try graph.convolution(x, weight: weight, bias: bias, padding: problem.padding)
         if let residual { y = try graph.add(y, residual) }
         if let activation = problem.activation { y = try graph.activation(activation, y) }
@@ -66,16 +77,18 @@ import Testing
         return graph
     }
 
-    private func run(_ graph: Graph, on backend: some Backend) throws -> (plan: any Plan, outputs: [[Double]]) {
+    private func run(_ graph: Graph, on backend: some Backend) throws -> (plan: any Plan, outputs: [[Double]])
+    {
         let plan = try backend.compile(graph)
         let random = RandomSource(seed: 1)
         for (position, input) in graph.inputs.enumerated() {
             let shape = graph.shape(of: input.value)
             let stream = random.stream(.other(position))
             // Sums of about 1, for which tanh has a slope.
-            let factor = input.name == "weight" ? 4 / Float(9 * shape[1]).squareRoot() : 1
+            let factor = input.name == "weight" ? 4 / Float(shape[1] * shape[2] * shape[3]).squareRoot() : 1
             try plan.setInput(
-                input.name, to: Tensor((0..<shape.count).map { factor * (stream.uniform(at: $0) - 0.5) }, shape: shape))
+                input.name,
+                to: Tensor((0..<shape.count).map { factor * (stream.uniform(at: $0) - 0.5) }, shape: shape))
         }
         try plan.execute()
         let outputs = graph.outputs.indices.map {
@@ -109,7 +122,8 @@ import Testing
     }
 
     @Test func hasTheSameBitsOnAnyNumberOfThreads() throws {
-        let graph = try graph(of: Problem(batch: 5, channels: 48, filters: 80, height: 31, width: 22, hasBias: true))
+        let graph = try graph(
+            of: Problem(batch: 5, channels: 48, filters: 80, height: 31, width: 22, hasBias: true))
         let outputs = try [1, 2, 3].map {
             try run(graph, on: CPUBackend(threads: $0, convolutionAlgorithm: .winograd)).outputs
         }
@@ -128,13 +142,16 @@ import Testing
         #expect(transform.hasPrefix("once"))
     }
 
-    @Test("What has stride, gaps, groups, other taps or channels that do not fill vectors runs by the definition")
+    @Test(
+        "What has stride, gaps, groups, other taps or channels that do not fill vectors runs by the definition"
+    )
     func others() throws {
         typealias Case = (
             channels: Int, kernel: Int, stride: Size2D, padding: Edges, dilation: Size2D, groups: Int
         )
         let cases: [Case] = [
-            (16, 3, 2, .zero, 1, 1), (16, 3, 1, .zero, 2, 1), (32, 3, 1, .zero, 1, 2), (16, 5, 1, .zero, 1, 1),
+            (16, 3, 2, .zero, 1, 1), (16, 3, 1, .zero, 2, 1), (32, 3, 1, .zero, 1, 2),
+            (16, 7, 1, .zero, 1, 1),
             (17, 3, 1, .zero, 1, 1), (16, 3, 1, Edges(vertical: 3, horizontal: 3), 1, 1),
         ]
         for (channels, kernel, stride, padding, dilation, groups) in cases {

@@ -1,4 +1,5 @@
-// Convolutions of 3x3 taps without stride by the minimal filtering of Winograd, 4x4 outputs at a time.
+// Convolutions of 3x3 and 5x5 taps without stride by the minimal filtering of Winograd, 4x4 or 2x2 outputs at a time
+// from 6x6 inputs.
 #ifndef FOVEA_WINOGRAD_H
 #define FOVEA_WINOGRAD_H
 
@@ -11,10 +12,11 @@ typedef struct {
     size_t imageStride, rowStride, pixelStride, blockStride;
 } fovea_images;
 
-/// A convolution of 3x3 taps: output pixel `(i, j)` is the sum over `r` and `c` of input pixel
+/// A convolution of 3x3 or 5x5 taps: output pixel `(i, j)` is the sum over `r` and `c` of input pixel
 /// `(i + r - top, j + c - left)` times tap `(r, c)`, input beyond the edges being zero.
 typedef struct {
-    size_t count, top, left;
+    /// The images, the taps to a side, the padding above and to the left.
+    size_t count, taps, top, left;
     fovea_images input, output;
     /// The channels of a vector, 8 or 16, of which the channels on either side are a multiple.
     size_t lanes;
@@ -25,27 +27,27 @@ typedef struct {
 /// The lanes that vectors have on this processor.
 size_t fovea_winograd_lanes(void);
 
-/// The number of 4x4 tiles that the outputs are made of.
+/// The number of tiles that the outputs are made of.
 size_t fovea_winograd_tiles(const fovea_winograd *p);
 
 /// The number of floats of transformed taps: 36 for each pair of channels.
-size_t fovea_winograd_taps(size_t inputChannels, size_t outputChannels);
+size_t fovea_winograd_tap_count(size_t inputChannels, size_t outputChannels);
 
 /// The number of bytes of scratch memory, aligned to 64, of the convolution and of the gradient of its taps.
 size_t fovea_winograd_scratch(const fovea_winograd *p);
 size_t fovea_winograd_gradient_scratch(const fovea_winograd *p);
 
-/// Transforms taps `[3][3][inputChannels][outputChannels]` for a convolution, or, if `isBackward`, for the convolution with
+/// Transforms taps `[taps][taps][inputChannels][outputChannels]` for a convolution, or, if `isBackward`, for the convolution with
 /// `inputChannels` outputs and `outputChannels` inputs that gives the gradient of the former's input.
-void fovea_winograd_transform(size_t lanes, size_t inputChannels, size_t outputChannels, int isBackward,
-                              const float *taps, float *transformed);
+void fovea_winograd_transform(size_t lanes, size_t taps, size_t inputChannels, size_t outputChannels, int isBackward,
+                              const float *weights, float *transformed);
 
 /// `y = x * taps + bias + residual`, negative ones replaced by zero if `relu`. `bias` [output channels] and `residual`,
 /// which lies as `y` does and may be `y`, may be null.
 void fovea_winograd_convolve(const fovea_winograd *p, const float *x, const float *transformed, const float *bias,
                              const float *residual, int relu, float *y, void *scratch);
 
-/// The gradients of the taps, `[3][3][inputChannels][outputChannels]`, and of the bias, unless that is null, from the input
+/// The gradients of the taps, `[taps][taps][inputChannels][outputChannels]`, and of the bias, unless that is null, from the input
 /// `x` and the output's gradient `dy`.
 void fovea_winograd_gradient(const fovea_winograd *p, const float *x, const float *dy, float *dtaps, float *dbias,
                              void *scratch);

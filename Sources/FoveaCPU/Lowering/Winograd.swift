@@ -2,19 +2,22 @@ import CFoveaKernels
 import FoveaGraph
 import FoveaTensor
 
-/// Convolutions of 3x3 taps without stride by Winograd's minimal filtering, with a quarter of the multiplications
-/// (`Documentation/Decisions/0013-winograd.md`).
+/// Convolutions of 3x3 and 5x5 taps without stride by Winograd's minimal filtering, with a quarter and with 36 % of the
+/// multiplications (`Documentation/Decisions/0013-winograd.md`).
 extension Compiler {
     /// Whether a convolution, with its gradients, runs by minimal filtering: where it can, and where there are so many tiles that
     /// transforming the taps takes little beside them.
     func runsWinograd(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
         let lanes = fovea_winograd_lanes()
         guard productType == .float32, activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
-            weight[2] == 3, weight[3] == 3, convolution.groups == 1, convolution.stride == 1,
-            convolution.dilation == 1, convolution.padding.top <= 2, convolution.padding.left <= 2,
+            weight[2] == 3 || weight[2] == 5, weight[3] == weight[2], convolution.groups == 1,
+            convolution.stride == 1,
+            convolution.dilation == 1, convolution.padding.top < weight[2],
+            convolution.padding.left < weight[2],
             x[1] % lanes == 0, weight[0] % lanes == 0
         else { return false }
-        let tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4)
+        let extent = 7 - weight[2]
+        let tiles = y[0] * ((y[2] + extent - 1) / extent) * ((y[3] + extent - 1) / extent)
         return convolutionAlgorithm == .winograd || tiles >= Self.leastWinogradTiles
     }
 
@@ -29,11 +32,14 @@ extension Compiler {
         let (weight, bias) = try parameters(
             of: node, batchNorm: batchNorm, weights: Self.winogradWeights(graph.shape(of: node.inputs[1])))
         let x = try form(of: node.inputs[0], in: winogradLayout(xShape))
-        let taps = transformTaps(weight, from: xShape[1], to: yShape[1], isBackward: false, path: node.path)
-        let y = try residual.map { value throws(PlanError) in try form(of: value, in: winogradLayout(yShape)) }
+        let taps = transformTaps(weight, isBackward: false, path: node.path)
+        let y =
+            try residual.map { value throws(PlanError) in try form(of: value, in: winogradLayout(yShape)) }
             ?? makeForm(winogradLayout(yShape))
         let problem = winogradProblem(
-            input: x.layout, output: y.layout, top: convolution.padding.top, left: convolution.padding.left)
+            input: x.layout, output: y.layout, taps: weight.layout.dimensions[2],
+            top: convolution.padding.top,
+            left: convolution.padding.left)
         emitWinogradConvolution(
             problem, name: name, node, x: x, taps: taps, bias: bias, adds: residual != nil,
             isRectified: isRectified, y: y)
@@ -47,12 +53,12 @@ extension Compiler {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let dy = try form(of: node.inputs[0], in: winogradLayout(dyShape))
         let weight = try form(of: node.inputs[1], in: Self.winogradWeights(weightShape))
-        let taps = transformTaps(
-            weight, from: weightShape[1], to: weightShape[0], isBackward: true, path: node.path)
+        let taps = transformTaps(weight, isBackward: true, path: node.path)
         let dx = makeForm(winogradLayout(gradient.inputShape))
         let padding = gradient.convolution.padding
         let problem = winogradProblem(
-            input: dy.layout, output: dx.layout, top: 2 - padding.top, left: 2 - padding.left)
+            input: dy.layout, output: dx.layout, taps: weightShape[2], top: weightShape[2] - 1 - padding.top,
+            left: weightShape[2] - 1 - padding.left)
         emitWinogradConvolution(
             problem, name: node.operation.name, node, x: dy, taps: taps, bias: nil, adds: false,
             isRectified: false, y: dx)
@@ -67,7 +73,8 @@ extension Compiler {
         let dy = try form(of: node.inputs[1], in: winogradLayout(dyShape))
         let padding = gradient.convolution.padding
         var problem = winogradProblem(
-            input: x.layout, output: dy.layout, top: padding.top, left: padding.left)
+            input: x.layout, output: dy.layout, taps: gradient.weightShape[2], top: padding.top,
+            left: padding.left)
         let scratch = makePlainForm([fovea_winograd_gradient_scratch(&problem) / 4])
         let dw = makeForm(Self.winogradWeights(gradient.weightShape))
         var outputs = [scratch, dw]
@@ -92,9 +99,9 @@ extension Compiler {
 
     /// The order of weights in memory: taps, then input channels, then filters.
     static func winogradWeights(_ shape: Shape) -> MemoryDescriptor {
-        let (filters, channels) = (shape[0], shape[1])
+        let (filters, channels, taps) = (shape[0], shape[1], shape[2])
         return MemoryDescriptor(
-            shape.dimensions, strides: [1, filters, 3 * channels * filters, channels * filters])
+            shape.dimensions, strides: [1, filters, taps * channels * filters, channels * filters])
     }
 
     /// How images are stored that minimal filtering reads and writes.
@@ -105,10 +112,10 @@ extension Compiler {
     }
 
     private func winogradProblem(
-        input: MemoryDescriptor, output: MemoryDescriptor, top: Int, left: Int
+        input: MemoryDescriptor, output: MemoryDescriptor, taps: Int, top: Int, left: Int
     ) -> fovea_winograd {
         fovea_winograd(
-            count: input.dimensions[0], top: top, left: left, input: winogradImages(input),
+            count: input.dimensions[0], taps: taps, top: top, left: left, input: winogradImages(input),
             output: winogradImages(output), lanes: fovea_winograd_lanes(), parts: Int(fovea_threads()))
     }
 
@@ -119,26 +126,32 @@ extension Compiler {
         let pixel = isBlocked ? lanes : channels
         return fovea_images(
             height: height, width: width, channels: channels, imageStride: channels * height * width,
-            rowStride: width * pixel, pixelStride: pixel, blockStride: isBlocked ? height * width * lanes : lanes)
+            rowStride: width * pixel, pixelStride: pixel,
+            blockStride: isBlocked ? height * width * lanes : lanes)
     }
 
     /// The transform of taps, computed once if the graph does not change them.
-    private mutating func transformTaps(
-        _ weight: Form, from inputs: Int, to outputs: Int, isBackward: Bool, path: String
-    ) -> Form {
-        let taps = makePlainForm([fovea_winograd_taps(inputs, outputs)])
+    private mutating func transformTaps(_ weight: Form, isBackward: Bool, path: String) -> Form {
+        let shape = weight.layout.dimensions
+        let (outputs, inputs, count) = (shape[0], shape[1], shape[2])
+        let taps = makePlainForm([fovea_winograd_tap_count(inputs, outputs)])
         let lanes = fovea_winograd_lanes()
-        emitKernel("transformTaps", path: path, implementation: "winograd", reading: [weight], writing: [taps]) {
+        emitKernel(
+            "transformTaps", path: path, implementation: "winograd", reading: [weight], writing: [taps]
+        ) {
             pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_winograd_transform(lanes, inputs, outputs, isBackward ? 1 : 0, p[0], p[1]) }
+            return {
+                fovea_winograd_transform(lanes, count, inputs, outputs, isBackward ? 1 : 0, p[0], p[1])
+            }
         }
         return taps
     }
 
     /// - Parameter adds: whether the result is added to what `y` holds.
     private mutating func emitWinogradConvolution(
-        _ problem: fovea_winograd, name: String, _ node: Graph.Node, x: Form, taps: Form, bias: Form?, adds: Bool,
+        _ problem: fovea_winograd, name: String, _ node: Graph.Node, x: Form, taps: Form, bias: Form?,
+        adds: Bool,
         isRectified: Bool, y: Form
     ) {
         var problem = problem
