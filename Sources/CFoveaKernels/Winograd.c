@@ -20,13 +20,24 @@ typedef struct {
     ptrdiff_t row, column;
 } tile;
 
+// Some channels.
+typedef struct {
+    size_t first, count;
+} span;
+
+// What is added to the outputs, and whether negative ones are replaced by zero.
+typedef struct {
+    const float *bias, *residual;
+    int relu;
+} addends;
+
 // What is the same for all rows and panels of a product.
 typedef struct {
     size_t rows, depth, rowStride, depthStride, outStride;
     int adds;
 } factors;
 
-static size_t tile_extent(const fovea_winograd *p) { return 7 - p->taps; }
+static size_t tile_extent(const fovea_winograd *p) { return 7 - p->extent; }
 
 static size_t tile_columns(const fovea_winograd *p) {
     return (p->output.width + tile_extent(p) - 1) / tile_extent(p);
@@ -39,6 +50,14 @@ static tile tile_at(const fovea_winograd *p, size_t index) {
     tile at = {index / (rows * columns), (ptrdiff_t)(index / columns % rows * extent),
                (ptrdiff_t)(index % columns * extent)};
     return at;
+}
+
+// Whether groups share vectors.
+static int is_small(size_t columns, size_t groups, size_t lanes) { return columns / groups % lanes != 0; }
+
+// The columns that are cut into panels for themselves: those of a group, or a vector that groups share.
+static size_t panelled_width(size_t columns, size_t groups, size_t lanes) {
+    return is_small(columns, groups, lanes) ? lanes : columns / groups;
 }
 
 #define FOVEA_LANES_HEADER "WinogradLanes.h"
@@ -64,12 +83,44 @@ size_t fovea_winograd_tiles(const fovea_winograd *p) { return p->count * tile_ro
 // The distance between the 36 elements of a tile: an odd number of cache lines, so that they do not fall into one set.
 static size_t spread(size_t count) { return (count + 15) / 16 * 16 + ((count + 15) / 16 % 2 ? 0 : 16); }
 
-size_t fovea_winograd_tap_count(size_t inputs, size_t outputs) { return 36 * spread(inputs * outputs); }
+// The floats of one element of the transforms of all taps.
+static size_t tap_plane(const fovea_winograd *p) { return spread(p->input.channels / p->groups * p->output.channels); }
 
-// As many tiles at a time as keep the transforms in the second-level cache, but so many that each transformed tap is
-// used often enough while it is in a register.
+size_t fovea_winograd_tap_count(const fovea_winograd_taps *p) {
+    return 36 * spread(p->inputs / p->groups * p->outputs);
+}
+
+// Outputs that depend on no other inputs than these: a group, or a vector of groups.
+typedef struct {
+    span inputs, outputs;
+} chunk;
+
+static size_t chunk_count(const fovea_winograd *p) {
+    return p->output.channels / panelled_width(p->output.channels, p->groups, p->lanes);
+}
+
+static chunk chunk_at(const fovea_winograd *p, size_t index) {
+    size_t inputs = p->input.channels / chunk_count(p), outputs = p->output.channels / chunk_count(p);
+    chunk at = {{index * inputs, inputs}, {index * outputs, outputs}};
+    return at;
+}
+
+// The products of a panel of columns: of a chunk's input with taps, or, to get the gradient of these, with gradients of outputs.
+static void multiply(const fovea_winograd *p, const factors *f, int isGradient, const float *a, const float *b, float *out,
+                     size_t columns) {
+    if (!is_small(p->output.channels, p->groups, p->lanes))
+        FOVEA_BY_LANES(p->lanes, multiply, f, a, b, out, columns);
+    else if (isGradient)
+        FOVEA_BY_LANES(p->lanes, multiply_small_gradient, f, a, b, out, columns);
+    else
+        FOVEA_BY_LANES(p->lanes, multiply_small, f, a, b, out, columns);
+}
+
+// As many tiles at a time as keep the transforms of a chunk in the second-level cache, but so many that each transformed
+// tap is used often enough while it is in a register; of groups that share vectors in the first, for there are few taps.
 static size_t tiles_at_once(const fovea_winograd *p) {
-    size_t bytes = 36 * sizeof(float) * (p->input.channels + p->output.channels);
+    if (is_small(p->output.channels, p->groups, p->lanes)) return 6;
+    size_t bytes = 36 * sizeof(float) * (p->input.channels + p->output.channels) / chunk_count(p);
     size_t count = 256 * 1024 / bytes / 6 * 6;
     if (count < 24) count = 24;
     if (count > 96) count = 96;
@@ -77,8 +128,9 @@ static size_t tiles_at_once(const fovea_winograd *p) {
 }
 
 static size_t part_scratch(const fovea_winograd *p) {
+    chunk any = chunk_at(p, 0);
     size_t count = tiles_at_once(p);
-    return 36 * (spread(count * p->input.channels) + spread(count * p->output.channels));
+    return 36 * spread(count * any.inputs.count) + 37 * spread(count * any.outputs.count);
 }
 
 size_t fovea_winograd_scratch(const fovea_winograd *p) { return p->parts * part_scratch(p) * sizeof(float); }
@@ -87,48 +139,53 @@ size_t fovea_winograd_scratch(const fovea_winograd *p) { return p->parts * part_
 // is room for `tiles`.
 typedef struct {
     const fovea_winograd *p;
-    const float *x, *transformed, *bias, *residual, *dy;
+    const float *x, *transformed, *dy;
+    addends added;
     float *y, *scratch, *products, *dtaps;
     double *sums;
-    int relu;
     size_t first, count, tiles;
 } convolution;
+
+static void convolve_tiles(const convolution *k, chunk at, size_t first, size_t last, float *scratch) {
+    const fovea_winograd *p = k->p;
+    size_t most = tiles_at_once(p), width = panel_width(p->lanes), depth = p->input.channels / p->groups;
+    size_t inputStride = spread(most * at.inputs.count), outputStride = spread(most * at.outputs.count);
+    float *input = scratch, *output = scratch + 36 * inputStride;
+    FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, at.inputs, first, last, input, inputStride);
+    factors f = {.rows = last - first, .depth = depth, .rowStride = at.inputs.count, .depthStride = 1,
+                 .outStride = at.outputs.count};
+    for (size_t e = 0; e < 36; e++)
+        for (size_t column = 0; column < at.outputs.count; column += width) {
+            size_t columns = at.outputs.count - column < width ? at.outputs.count - column : width;
+            multiply(p, &f, 0, input + e * inputStride,
+                     k->transformed + e * tap_plane(p) + (at.outputs.first + column) * depth,
+                     output + e * outputStride + column, columns);
+        }
+    FOVEA_BY_LANES(p->lanes, transform_output, p, output, outputStride, at.outputs, first, last, &k->added, k->y);
+}
 
 static void convolve_parts(void *context, size_t begin, size_t end) {
     const convolution *k = context;
     const fovea_winograd *p = k->p;
-    size_t inputs = p->input.channels, outputs = p->output.channels, total = fovea_winograd_tiles(p);
-    size_t most = tiles_at_once(p), width = panel_width(p->lanes);
-    size_t inputStride = spread(most * inputs), outputStride = spread(most * outputs);
+    size_t total = fovea_winograd_tiles(p), most = tiles_at_once(p);
     for (size_t part = begin; part < end; part++) {
-        float *input = k->scratch + part * part_scratch(p), *output = input + 36 * inputStride;
         size_t last = total * (part + 1) / p->parts;
-        for (size_t first = total * part / p->parts; first < last; first += most) {
-            size_t count = last - first < most ? last - first : most;
-            FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, first, first + count, input, inputStride);
-            factors f = {.rows = count, .depth = inputs, .rowStride = inputs, .depthStride = 1, .outStride = outputs};
-            for (size_t e = 0; e < 36; e++)
-                for (size_t column = 0; column < outputs; column += width) {
-                    const float *taps = k->transformed + e * spread(inputs * outputs) + column * inputs;
-                    size_t columns = outputs - column < width ? outputs - column : width;
-                    FOVEA_BY_LANES(p->lanes, multiply, &f, input + e * inputStride, taps,
-                                   output + e * outputStride + column, columns);
-                }
-            FOVEA_BY_LANES(p->lanes, transform_output, p, output, outputStride, first, first + count, k->bias,
-                           k->residual, k->relu, k->y);
-        }
+        for (size_t first = total * part / p->parts; first < last; first += most)
+            for (size_t index = 0; index < chunk_count(p); index++)
+                convolve_tiles(k, chunk_at(p, index), first, last - first < most ? last : first + most,
+                               k->scratch + part * part_scratch(p));
     }
 }
 
 void fovea_winograd_convolve(const fovea_winograd *p, const float *x, const float *transformed, const float *bias,
                              const float *residual, int relu, float *y, void *scratch) {
-    convolution k = {.p = p, .x = x, .transformed = transformed, .bias = bias, .residual = residual, .relu = relu,
-                     .y = y, .scratch = scratch};
+    convolution k = {.p = p, .x = x, .transformed = transformed, .added = {bias, residual, relu}, .y = y,
+                     .scratch = scratch};
     fovea_parallel_for(p->parts, 0, convolve_parts, &k);
 }
 
 typedef struct {
-    size_t lanes, count, inputs, outputs;
+    const fovea_winograd_taps *p;
     int isBackward;
     const float *taps;
     float *transformed;
@@ -136,14 +193,14 @@ typedef struct {
 
 static void transform_rows(void *context, size_t begin, size_t end) {
     const transformation *k = context;
-    FOVEA_BY_LANES(k->lanes, transform_taps, k->count, k->inputs, k->outputs, k->isBackward, k->taps, k->transformed,
-                   spread(k->inputs * k->outputs), begin, end);
+    FOVEA_BY_LANES(k->p->lanes, transform_taps, k->p, k->isBackward, k->taps, k->transformed,
+                   fovea_winograd_tap_count(k->p) / 36, begin, end);
 }
 
-void fovea_winograd_transform(size_t lanes, size_t count, size_t inputs, size_t outputs, int isBackward, const float *taps,
-                              float *transformed) {
-    transformation k = {lanes, count, inputs, outputs, isBackward, taps, transformed};
-    fovea_parallel_for(isBackward ? outputs : inputs, 0, transform_rows, &k);
+void fovea_winograd_transform(const fovea_winograd_taps *p, int isBackward, const float *taps, float *transformed) {
+    transformation k = {p, isBackward, taps, transformed};
+    size_t depth = (isBackward ? p->outputs : p->inputs) / p->groups;
+    fovea_parallel_for(depth, 0, transform_rows, &k);
     atomic_thread_fence(memory_order_seq_cst);  // stores past the cache are in no order with others
 }
 
@@ -155,66 +212,109 @@ static size_t gradient_tiles_at_once(const fovea_winograd *p) {
     return count < total ? count : total;
 }
 
-// The transforms of both sides, with the sums of tiles, the transform of the gradient, and the sums of the shift's.
-size_t fovea_winograd_gradient_scratch(const fovea_winograd *p) {
-    size_t inputs = p->input.channels, outputs = p->output.channels, count = gradient_tiles_at_once(p);
-    size_t transforms = 36 * spread(count * inputs) + 37 * spread(count * outputs);
-    return (transforms + fovea_winograd_tap_count(inputs, outputs)) * sizeof(float) + outputs * sizeof(double);
+// The transforms of both sides, with the sums of tiles.
+static size_t gradient_transforms(const fovea_winograd *p) {
+    if (p->groups > 1) return p->parts * part_scratch(p);
+    size_t count = gradient_tiles_at_once(p);
+    return 36 * spread(count * p->input.channels) + 37 * spread(count * p->output.channels);
 }
+
+// The transforms, the transform of the gradient, and the sums of the bias's.
+size_t fovea_winograd_gradient_scratch(const fovea_winograd *p) {
+    return (gradient_transforms(p) + 36 * tap_plane(p)) * sizeof(float) + p->output.channels * sizeof(double);
+}
+
+// The panel of a chunk that begins at `column`: its part of element `e` of the products of the transforms of `count`
+// tiles, or, after the last element, of the sums.
+static void multiply_panel(const convolution *k, chunk at, size_t column, size_t e, const float *input,
+                           const float *gradient, size_t count, int adds) {
+    const fovea_winograd *p = k->p;
+    size_t width = panel_width(p->lanes), first = at.outputs.first + column;
+    size_t columns = at.outputs.count - column < width ? at.outputs.count - column : width;
+    factors f = {.rows = p->input.channels / p->groups, .depth = count, .rowStride = 1,
+                 .depthStride = at.inputs.count, .outStride = p->output.channels, .adds = adds};
+    if (e == 36)
+        FOVEA_BY_LANES(p->lanes, add_rows, gradient + column * count, count, columns, k->sums + first);
+    else
+        multiply(p, &f, 1, input, gradient + column * count, k->products + e * tap_plane(p) + first, columns);
+}
+
+// All channels: the threads share the tiles, and then the panels of each element.
 
 static void transform_tiles(void *context, size_t begin, size_t end) {
     const convolution *k = context;
     const fovea_winograd *p = k->p;
-    size_t inputs = p->input.channels, outputs = p->output.channels;
-    size_t inputStride = spread(k->tiles * inputs), outputStride = spread(k->tiles * outputs);
-    FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, k->first + begin, k->first + end,
-                   k->scratch + begin * inputs, inputStride);
-    FOVEA_BY_LANES(p->lanes, transform_gradient, p, k->dy, k->first, k->first + begin, k->first + end, k->count,
-                   k->scratch + 36 * inputStride, outputStride);
+    chunk at = chunk_at(p, 0);
+    size_t inputStride = spread(k->tiles * at.inputs.count), outputStride = spread(k->tiles * at.outputs.count);
+    FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, at.inputs, k->first + begin, k->first + end,
+                   k->scratch + begin * at.inputs.count, inputStride);
+    FOVEA_BY_LANES(p->lanes, transform_gradient, p, k->dy, at.outputs, k->first, k->first + begin, k->first + end,
+                   k->count, k->scratch + 36 * inputStride, outputStride);
 }
 
 static void multiply_panels(void *context, size_t begin, size_t end) {
     const convolution *k = context;
     const fovea_winograd *p = k->p;
-    size_t inputs = p->input.channels, outputs = p->output.channels, width = panel_width(p->lanes);
-    size_t inputStride = spread(k->tiles * inputs), outputStride = spread(k->tiles * outputs);
-    size_t panels = (outputs + width - 1) / width;
-    factors f = {.rows = inputs, .depth = k->count, .rowStride = 1, .depthStride = inputs, .outStride = outputs,
-                 .adds = k->first > 0};
+    chunk at = chunk_at(p, 0);
+    size_t inputStride = spread(k->tiles * at.inputs.count), outputStride = spread(k->tiles * at.outputs.count);
+    size_t width = panel_width(p->lanes), panels = (at.outputs.count + width - 1) / width;
     for (size_t unit = begin; unit < end; unit++) {
-        size_t e = unit / panels, column = unit % panels * width;
-        size_t columns = outputs - column < width ? outputs - column : width;
-        const float *gradient = k->scratch + 36 * inputStride + e * outputStride + column * k->count;
-        if (e == 36) {
-            FOVEA_BY_LANES(p->lanes, add_rows, gradient, k->count, columns, k->sums + column);
-            continue;
-        }
-        FOVEA_BY_LANES(p->lanes, multiply, &f, k->scratch + e * inputStride, gradient,
-                       k->products + e * spread(inputs * outputs) + column, columns);
+        size_t e = unit / panels;
+        multiply_panel(k, at, unit % panels * width, e, k->scratch + e * inputStride,
+                       k->scratch + 36 * inputStride + e * outputStride, k->count, k->first > 0);
+    }
+}
+
+// Groups: the threads share the chunks, and each goes through all tiles.
+static void differentiate_parts(void *context, size_t begin, size_t end) {
+    const convolution *k = context;
+    const fovea_winograd *p = k->p;
+    size_t total = fovea_winograd_tiles(p), most = tiles_at_once(p), width = panel_width(p->lanes);
+    for (size_t part = begin; part < end; part++) {
+        size_t firstChunk = chunk_count(p) * part / p->parts, lastChunk = chunk_count(p) * (part + 1) / p->parts;
+        for (size_t first = 0; first < total; first += most)
+            for (size_t index = firstChunk; index < lastChunk; index++) {
+                chunk at = chunk_at(p, index);
+                size_t count = total - first < most ? total - first : most;
+                size_t inputStride = spread(most * at.inputs.count), outputStride = spread(most * at.outputs.count);
+                float *input = k->scratch + part * part_scratch(p), *gradient = input + 36 * inputStride;
+                FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, at.inputs, first, first + count, input, inputStride);
+                FOVEA_BY_LANES(p->lanes, transform_gradient, p, k->dy, at.outputs, first, first, first + count, count,
+                               gradient, outputStride);
+                for (size_t e = 0; e < (k->sums ? 37 : 36); e++)
+                    for (size_t column = 0; column < at.outputs.count; column += width)
+                        multiply_panel(k, at, column, e, input + e * inputStride, gradient + e * outputStride, count,
+                                       first > 0);
+            }
     }
 }
 
 static void reduce_rows(void *context, size_t begin, size_t end) {
     const convolution *k = context;
     const fovea_winograd *p = k->p;
-    FOVEA_BY_LANES(p->lanes, transform_taps_gradient, p->taps, p->input.channels, p->output.channels, k->products,
-                   spread(p->input.channels * p->output.channels), k->dtaps, begin, end);
+    size_t outputs = p->output.channels;
+    FOVEA_BY_LANES(p->lanes, transform_taps_gradient, p->extent, p->input.channels / p->groups * outputs, k->products,
+                   tap_plane(p), k->dtaps, begin * outputs, end * outputs);
 }
 
 void fovea_winograd_gradient(const fovea_winograd *p, const float *x, const float *dy, float *dtaps, float *dbias,
                              void *scratch) {
-    size_t total = fovea_winograd_tiles(p), most = gradient_tiles_at_once(p), width = panel_width(p->lanes);
-    size_t inputs = p->input.channels, outputs = p->output.channels, panels = (outputs + width - 1) / width;
-    convolution k = {.p = p, .x = x, .dy = dy, .dtaps = dtaps, .scratch = scratch, .tiles = most};
-    k.products = k.scratch + 36 * spread(most * inputs) + 37 * spread(most * outputs);
-    k.sums = (double *)(k.products + fovea_winograd_tap_count(inputs, outputs));
-    memset(k.sums, 0, outputs * sizeof *k.sums);
-    for (; k.first < total; k.first += most) {
-        k.count = total - k.first < most ? total - k.first : most;
-        fovea_parallel_for(k.count, 0, transform_tiles, &k);
-        fovea_parallel_for((dbias ? 37 : 36) * panels, 0, multiply_panels, &k);
+    size_t total = fovea_winograd_tiles(p), width = panel_width(p->lanes), outputs = p->output.channels;
+    convolution k = {.p = p, .x = x, .dy = dy, .dtaps = dtaps, .scratch = scratch};
+    k.products = k.scratch + gradient_transforms(p);
+    if (dbias) k.sums = (double *)(k.products + 36 * tap_plane(p));
+    if (dbias) memset(k.sums, 0, outputs * sizeof *k.sums);
+    if (p->groups > 1) {
+        fovea_parallel_for(p->parts, 0, differentiate_parts, &k);
+    } else {
+        k.tiles = gradient_tiles_at_once(p);
+        for (; k.first < total; k.first += k.tiles) {
+            k.count = total - k.first < k.tiles ? total - k.first : k.tiles;
+            fovea_parallel_for(k.count, 0, transform_tiles, &k);
+            fovea_parallel_for((dbias ? 37 : 36) * ((outputs + width - 1) / width), 0, multiply_panels, &k);
+        }
     }
-    fovea_parallel_for(inputs, 0, reduce_rows, &k);
+    fovea_parallel_for(p->input.channels / p->groups, 0, reduce_rows, &k);
     if (dbias)
         for (size_t o = 0; o < outputs; o++) dbias[o] = (float)k.sums[o];
 }

@@ -9,11 +9,12 @@
 // Elements 36 apart in each direction: one of each product of a tile.
 #define FOVEA_AT(pointer, index, stride) (*(VECTOR *)((pointer) + (index) * (stride)))
 
-// Where row `k` of the panel with column `c` begins in a matrix of `depth` rows cut into panels, and the column in it.
-FOVEA_INLINE size_t FOVEA_NAME(panel_place)(size_t c, size_t k, size_t depth, size_t columns) {
-    size_t start = c / (PANEL * LANES) * (PANEL * LANES), width = columns - start;
-    if (width > PANEL * LANES) width = PANEL * LANES;
-    return start * depth + k * width + c - start;
+// Where row `k` of column `c` lies in a matrix of `depth` rows whose columns are cut into groups of `width` and these
+// into panels.
+FOVEA_INLINE size_t FOVEA_NAME(panel_place)(size_t c, size_t k, size_t depth, size_t width) {
+    size_t group = c / width * width, start = (c - group) / (PANEL * LANES) * (PANEL * LANES), columns = width - start;
+    if (columns > PANEL * LANES) columns = PANEL * LANES;
+    return (group + start) * depth + k * columns + c - group - start;
 }
 
 // One axis of the transform of the input.
@@ -90,57 +91,65 @@ FOVEA_INLINE void FOVEA_NAME(scale)(VECTOR (*v)[6]) {
 #define FOVEA_EVALUATE(from, to) FOVEA_NAME(evaluate)(count, from, to)
 #define FOVEA_COLLECT(from, to) FOVEA_NAME(collect)(count, from, to)
 
-// The pixels of a square beginning at (row, column) of an image, zero beyond the edges.
-#define FOVEA_LOAD_SQUARE(size, square, from, images, row, column)                                                 \
-    if (row >= 0 && column >= 0 && row + size <= (ptrdiff_t)images->height &&                                      \
-        column + size <= (ptrdiff_t)images->width) {                                                               \
-        const float *corner = from + row * (ptrdiff_t)images->rowStride + column * (ptrdiff_t)images->pixelStride; \
-        FOVEA_UNROLL for (int i = 0; i < size; i++)                                                                \
-            FOVEA_UNROLL for (int j = 0; j < size; j++)                                                            \
-                square[i][j] = FOVEA_AT(corner + i * images->rowStride, j, images->pixelStride);                   \
-    } else {                                                                                                       \
-        for (int i = 0; i < size; i++)                                                                             \
-            for (int j = 0; j < size; j++) {                                                                       \
-                ptrdiff_t y = row + i, x = column + j;                                                             \
-                int isInside = y >= 0 && x >= 0 && y < (ptrdiff_t)images->height && x < (ptrdiff_t)images->width;  \
-                square[i][j] = isInside ? FOVEA_AT(from, y * (ptrdiff_t)images->rowStride +                        \
-                                                             x * (ptrdiff_t)images->pixelStride, 1)                \
-                                        : (VECTOR){0};                                                             \
-            }                                                                                                      \
+// The pixels of a square beginning at (row, column) of an image, zero beyond the edges. Those that the square to the
+// right has besides are fetched, since they are too far apart for the processor to foresee them.
+#define FOVEA_LOAD_SQUARE(size, step, square, from, images, row, column)                                               \
+    {                                                                                                                  \
+        ptrdiff_t rowStride = (ptrdiff_t)images->rowStride, pixelStride = (ptrdiff_t)images->pixelStride;              \
+        const float *corner = from + row * rowStride + column * pixelStride;                                           \
+        if (row >= 0 && column >= 0 && row + size <= (ptrdiff_t)images->height &&                                      \
+            column + size <= (ptrdiff_t)images->width) {                                                               \
+            FOVEA_UNROLL for (int i = 0; i < size; i++) {                                                              \
+                FOVEA_UNROLL for (int j = 0; j < size; j++)                                                            \
+                    square[i][j] = *(const VECTOR *)(corner + i * rowStride + j * pixelStride);                        \
+                FOVEA_UNROLL for (int j = size; j < size + step; j++)                                                  \
+                    __builtin_prefetch(corner + i * rowStride + j * pixelStride);                                      \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            ptrdiff_t bottom = (ptrdiff_t)images->height - row, right = (ptrdiff_t)images->width - column;             \
+            if (bottom > size) bottom = size;                                                                          \
+            if (right > size) right = size;                                                                            \
+            FOVEA_UNROLL for (int e = 0; e < size * size; e++) square[e / size][e % size] = (VECTOR){0};               \
+            for (ptrdiff_t i = row < 0 ? -row : 0; i < bottom; i++)                                                    \
+                for (ptrdiff_t j = column < 0 ? -column : 0; j < right; j++)                                           \
+                    square[i][j] = *(const VECTOR *)(corner + i * rowStride + j * pixelStride);                        \
+        }                                                                                                              \
     }
 
-// Transforms the input of tiles `first ..< last`; element `e` of channel `c` of the tile `first + t` goes to
-// `e * stride + t * channels + c`.
-FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, const float *x, size_t first, size_t last,
-                                                     float *to, size_t stride) {
+// Transforms the input of tiles `first ..< last` in some channels; element `e` of channel `c` of the tile `first + t`
+// goes to `e * stride + t * channels.count + c`.
+FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, const float *x, span channels,
+                                                     size_t first, size_t last, float *to, size_t stride) {
     const fovea_images *images = &p->input;
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
-        const float *image = x + at.image * images->imageStride;
+        const float *image = x + at.image * images->imageStride + channels.first / LANES * images->blockStride;
         ptrdiff_t row = at.row - (ptrdiff_t)p->top, column = at.column - (ptrdiff_t)p->left;
-        for (size_t c = 0; c < images->channels; c += LANES, image += images->blockStride) {
+        for (size_t c = 0; c < channels.count; c += LANES, image += images->blockStride) {
             VECTOR square[6][6], result[6][6];
-            FOVEA_LOAD_SQUARE(6, square, image, images, row, column)
+            FOVEA_LOAD_SQUARE(6, 4, square, image, images, row, column)
             FOVEA_BOTH_AXES(FOVEA_TRANSFORM, 6, 6, square, result)
-            float *place = to + (t - first) * images->channels + c;
+            float *place = to + (t - first) * channels.count + c;
             FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
         }
     }
 }
 
-// The same for gradients of `count` outputs to a side; element `e` goes to its place in panels of `tiles` rows, which
-// begin at `e * stride`. The sum of the tile's gradients comes as the last element.
-FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int count, const fovea_winograd *p, const float *dy, size_t start,
-                                                size_t first, size_t last, size_t tiles, float *to, size_t stride) {
+// The same for gradients of `count` outputs to a side; element `e` goes to its place in panels of `tiles` rows, of which
+// the first is that of tile `start`. The sum of the tile's gradients comes as the last element.
+FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int count, const fovea_winograd *p, const float *dy,
+                                                span channels, size_t start, size_t first, size_t last, size_t tiles,
+                                                float *to, size_t stride) {
     const fovea_images *images = &p->output;
+    size_t width = panelled_width(images->channels, p->groups, LANES);
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
-        const float *image = dy + at.image * images->imageStride;
-        for (size_t c = 0; c < images->channels; c += LANES, image += images->blockStride) {
+        const float *image = dy + at.image * images->imageStride + channels.first / LANES * images->blockStride;
+        for (size_t c = 0; c < channels.count; c += LANES, image += images->blockStride) {
             VECTOR square[6][6], result[6][6], sum = {0};
-            FOVEA_LOAD_SQUARE(count, square, image, images, at.row, at.column)
+            FOVEA_LOAD_SQUARE(count, count, square, image, images, at.row, at.column)
             FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
-            float *place = to + FOVEA_NAME(panel_place)(c, t - start, tiles, images->channels);
+            float *place = to + FOVEA_NAME(panel_place)(c, t - start, tiles, width);
             FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
             FOVEA_UNROLL for (int e = 0; e < count * count; e++) sum = sum + square[e / count][e % count];
             FOVEA_AT(place, 36, stride) = sum;
@@ -148,40 +157,39 @@ FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int count, const fovea_win
     }
 }
 
-FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const float *dy, size_t start,
-                                                        size_t first, size_t last, size_t tiles, float *to,
-                                                        size_t stride) {
-    if (p->taps == 3)
-        FOVEA_NAME(transform_squares)(4, p, dy, start, first, last, tiles, to, stride);
+FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const float *dy, span channels,
+                                                        size_t start, size_t first, size_t last, size_t tiles,
+                                                        float *to, size_t stride) {
+    if (p->extent == 3)
+        FOVEA_NAME(transform_squares)(4, p, dy, channels, start, first, last, tiles, to, stride);
     else
-        FOVEA_NAME(transform_squares)(2, p, dy, start, first, last, tiles, to, stride);
+        FOVEA_NAME(transform_squares)(2, p, dy, channels, start, first, last, tiles, to, stride);
 }
 
-// `count` outputs to a side of tiles `first ..< last` from their products, of which element `e` of channel `c` is at
-// `e * stride + t * channels + c`.
+// `count` outputs to a side of tiles `first ..< last` in some channels from their products, of which element `e` of
+// channel `c` is at `e * stride + t * channels.count + c`.
 FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int count, const fovea_winograd *p, const float *from, size_t stride,
-                                           size_t first, size_t last, const float *bias, const float *residual,
-                                           int relu, float *y) {
+                                           span channels, size_t first, size_t last, const addends *added, float *y) {
     const fovea_images *images = &p->output;
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
         size_t rows = images->height - (size_t)at.row, columns = images->width - (size_t)at.column;
         size_t offset = at.image * images->imageStride + (size_t)at.row * images->rowStride +
-                        (size_t)at.column * images->pixelStride;
+                        (size_t)at.column * images->pixelStride + channels.first / LANES * images->blockStride;
         if (rows > count) rows = count;
         if (columns > count) columns = count;
-        for (size_t c = 0; c < images->channels; c += LANES, offset += images->blockStride) {
-            const float *place = from + (t - first) * images->channels + c;
+        for (size_t c = 0; c < channels.count; c += LANES, offset += images->blockStride) {
+            const float *place = from + (t - first) * channels.count + c;
             VECTOR products[6][6], square[6][6], shift = {0};
             FOVEA_UNROLL for (int e = 0; e < 36; e++) products[e / 6][e % 6] = FOVEA_AT(place, e, stride);
             FOVEA_BOTH_AXES(FOVEA_COLLECT, 6, count, products, square)
-            if (bias) shift = *(const VECTOR *)(bias + c);
+            if (added->bias) shift = *(const VECTOR *)(added->bias + channels.first + c);
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < columns; j++) {
                     size_t pixel = offset + i * images->rowStride + j * images->pixelStride;
                     VECTOR value = square[i][j] + shift;
-                    if (residual) value = value + *(const VECTOR *)(residual + pixel);
-                    if (relu) FOVEA_NAME(relu)(&value);
+                    if (added->residual) value = value + *(const VECTOR *)(added->residual + pixel);
+                    if (added->relu) FOVEA_NAME(relu)(&value);
                     *(VECTOR *)(y + pixel) = value;
                 }
         }
@@ -189,12 +197,12 @@ FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int count, const fovea_winograd
 }
 
 FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, const float *from, size_t stride,
-                                                      size_t first, size_t last, const float *bias,
-                                                      const float *residual, int relu, float *y) {
-    if (p->taps == 3)
-        FOVEA_NAME(make_outputs)(4, p, from, stride, first, last, bias, residual, relu, y);
+                                                      span channels, size_t first, size_t last, const addends *added,
+                                                      float *y) {
+    if (p->extent == 3)
+        FOVEA_NAME(make_outputs)(4, p, from, stride, channels, first, last, added, y);
     else
-        FOVEA_NAME(make_outputs)(2, p, from, stride, first, last, bias, residual, relu, y);
+        FOVEA_NAME(make_outputs)(2, p, from, stride, channels, first, last, added, y);
 }
 
 // Rows of the product of `a`, whose elements are `rowStride` and `depthStride` apart, with a panel of `b`.
@@ -256,6 +264,89 @@ FOVEA_TARGET static void FOVEA_NAME(multiply)(const factors *f, const float *a, 
 #undef FOVEA_PANEL
 #undef FOVEA_ROWS
 
+// Lane `j` of each group of `size` lanes, in all lanes of the group.
+#define FOVEA_LANE(i, size, j) ((i) / (size) * (size) + (j))
+#if LANES == 16
+#define FOVEA_SPREAD(vector, size, j)                                                                             \
+    __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
+                            FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
+                            FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j),               \
+                            FOVEA_LANE(8, size, j), FOVEA_LANE(9, size, j), FOVEA_LANE(10, size, j),              \
+                            FOVEA_LANE(11, size, j), FOVEA_LANE(12, size, j), FOVEA_LANE(13, size, j),            \
+                            FOVEA_LANE(14, size, j), FOVEA_LANE(15, size, j))
+#else
+#define FOVEA_SPREAD(vector, size, j)                                                                             \
+    __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
+                            FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
+                            FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j))
+#endif
+
+#define FOVEA_ADD_FOUR(size, first, step) step(size, first) step(size, first + 1) step(size, first + 2) step(size, first + 3)
+#define FOVEA_ADD_PRODUCT(size, j) sum = sum + FOVEA_SPREAD(left, size, j) * right[j];
+#define FOVEA_ADD_GRADIENT(size, j) sums[j] = sums[j] + FOVEA_SPREAD(left, size, j) * right;
+
+// The product of a panel of groups of `size` channels: in each the row of `a` with the matrix of `b`, [size][columns].
+FOVEA_INLINE void FOVEA_NAME(multiply_groups)(const size_t size, const factors *f, const float *a, const float *b,
+                                              float *out, size_t columns) {
+    for (size_t c = 0; c < columns; c += LANES) {
+        VECTOR right[8];
+        FOVEA_UNROLL for (size_t j = 0; j < size; j++) right[j] = *(const VECTOR *)(b + j * columns + c);
+        for (size_t r = 0; r < f->rows; r++) {
+            VECTOR left = *(const VECTOR *)(a + r * f->rowStride + c), sum = {0};
+            if (size == 4) {
+                FOVEA_ADD_FOUR(4, 0, FOVEA_ADD_PRODUCT)
+            } else {
+                FOVEA_ADD_FOUR(8, 0, FOVEA_ADD_PRODUCT)
+                FOVEA_ADD_FOUR(8, 4, FOVEA_ADD_PRODUCT)
+            }
+            *(VECTOR *)(out + r * f->outStride + c) = sum;
+        }
+    }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(multiply_small)(const factors *f, const float *a, const float *b, float *out,
+                                                    size_t columns) {
+    if (f->depth == 4)
+        FOVEA_NAME(multiply_groups)(4, f, a, b, out, columns);
+    else
+        FOVEA_NAME(multiply_groups)(8, f, a, b, out, columns);
+}
+
+// The gradient of these matrices.
+FOVEA_INLINE void FOVEA_NAME(multiply_groups_gradient)(const size_t size, const factors *f, const float *a,
+                                                       const float *b, float *out, size_t columns) {
+    for (size_t c = 0; c < columns; c += LANES) {
+        VECTOR sums[8];
+        FOVEA_UNROLL for (size_t j = 0; j < size; j++)
+            sums[j] = f->adds ? *(const VECTOR *)(out + j * f->outStride + c) : (VECTOR){0};
+        for (size_t k = 0; k < f->depth; k++) {
+            VECTOR left = *(const VECTOR *)(a + k * f->depthStride + c);
+            VECTOR right = *(const VECTOR *)(b + k * columns + c);
+            if (size == 4) {
+                FOVEA_ADD_FOUR(4, 0, FOVEA_ADD_GRADIENT)
+            } else {
+                FOVEA_ADD_FOUR(8, 0, FOVEA_ADD_GRADIENT)
+                FOVEA_ADD_FOUR(8, 4, FOVEA_ADD_GRADIENT)
+            }
+        }
+        FOVEA_UNROLL for (size_t j = 0; j < size; j++) *(VECTOR *)(out + j * f->outStride + c) = sums[j];
+    }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(multiply_small_gradient)(const factors *f, const float *a, const float *b,
+                                                             float *out, size_t columns) {
+    if (f->rows == 4)
+        FOVEA_NAME(multiply_groups_gradient)(4, f, a, b, out, columns);
+    else
+        FOVEA_NAME(multiply_groups_gradient)(8, f, a, b, out, columns);
+}
+
+#undef FOVEA_ADD_GRADIENT
+#undef FOVEA_ADD_PRODUCT
+#undef FOVEA_ADD_FOUR
+#undef FOVEA_SPREAD
+#undef FOVEA_LANE
+
 // Adds up a panel of `rows` rows.
 FOVEA_TARGET static void FOVEA_NAME(add_rows)(const float *panel, size_t rows, size_t columns, double *sums) {
     for (size_t c = 0; c < columns; c += LANES) {
@@ -266,65 +357,75 @@ FOVEA_TARGET static void FOVEA_NAME(add_rows)(const float *panel, size_t rows, s
     }
 }
 
-// Taps, `count` to a side, of input channels `first ..< last` (output channels if backward). Element `e` of the transform
-// begins at `e * stride`. What is written is larger than what is read and mostly no longer in the cache when the
-// products come to it, so it goes past the cache: 1.5 to 2 times as fast as ordinary stores.
-FOVEA_INLINE void FOVEA_NAME(evaluate_taps)(const int count, size_t inputs, size_t outputs, int isBackward,
+// Row `k` of vector `c` of the right factor of products, from the taps at `taps` (see `evaluate_taps`), of which row
+// `r` and column `o` are `outputs` and 1 apart. Rows are channels of a group and columns channels, except backward, where
+// it is the reverse.
+FOVEA_INLINE void FOVEA_NAME(load_taps)(const fovea_winograd_taps *p, int isBackward, const float *taps, size_t k,
+                                        size_t c, VECTOR *value) {
+    size_t inputs = p->inputs / p->groups, outputs = p->outputs / p->groups;
+    if (!isBackward)
+        *value = *(const VECTOR *)(taps + k * p->outputs + c);
+    else
+        FOVEA_UNROLL for (int l = 0; l < LANES; l++) {
+            size_t input = c + (size_t)l;
+            (*value)[l] = taps[input % inputs * p->outputs + input / inputs * outputs + k];
+        }
+}
+
+// Rows `first ..< last` of the right factors of products, of all groups. Element `e` of a transform begins at
+// `e * stride`. What is written is larger than what is read and mostly no longer in the cache when the products come to
+// it, so it goes past the cache: 1.5 to 2 times as fast as ordinary stores.
+FOVEA_INLINE void FOVEA_NAME(evaluate_taps)(const int count, const fovea_winograd_taps *p, int isBackward,
                                             const float *taps, float *to, size_t stride, size_t first, size_t last) {
-    size_t columns = isBackward ? inputs : outputs, depth = isBackward ? outputs : inputs;
+    size_t columns = isBackward ? p->inputs : p->outputs, width = panelled_width(columns, p->groups, LANES);
+    size_t depth = (isBackward ? p->outputs : p->inputs) / p->groups, plane = p->inputs / p->groups * p->outputs;
     // Backward, a cache line of taps has those of LANES rows.
     for (size_t start = first; start < last; start = (start / LANES + 1) * LANES)
         for (size_t c = 0; c < columns; c += LANES)
             for (size_t k = start; k < last && k < (start / LANES + 1) * LANES; k++) {
                 VECTOR square[6][6], result[6][6];
                 FOVEA_UNROLL for (int e = 0; e < count * count; e++) {
-                    const float *tap = taps + (size_t)e * inputs * outputs;
                     int i = e / count, j = e % count;
-                    if (isBackward)
-                        FOVEA_UNROLL for (int l = 0; l < LANES; l++)
-                            square[count - 1 - i][count - 1 - j][l] = tap[(c + (size_t)l) * outputs + k];
-                    else
-                        square[i][j] = *(const VECTOR *)(tap + k * outputs + c);
+                    if (isBackward) i = count - 1 - i, j = count - 1 - j;
+                    FOVEA_NAME(load_taps)(p, isBackward, taps + (size_t)e * plane, k, c, &square[i][j]);
                 }
                 FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
                 FOVEA_NAME(scale)(result);
-                float *place = to + FOVEA_NAME(panel_place)(c, k, depth, columns);
+                float *place = to + FOVEA_NAME(panel_place)(c, k, depth, width);
                 FOVEA_UNROLL for (int e = 0; e < 36; e++)
                     __builtin_nontemporal_store((ALIGNED)result[e / 6][e % 6], (ALIGNED *)(place + (size_t)e * stride));
             }
 }
 
-FOVEA_TARGET static void FOVEA_NAME(transform_taps)(size_t count, size_t inputs, size_t outputs, int isBackward,
-                                                    const float *taps, float *to, size_t stride, size_t first,
-                                                    size_t last) {
-    if (count == 3)
-        FOVEA_NAME(evaluate_taps)(3, inputs, outputs, isBackward, taps, to, stride, first, last);
+FOVEA_TARGET static void FOVEA_NAME(transform_taps)(const fovea_winograd_taps *p, int isBackward, const float *taps,
+                                                    float *to, size_t stride, size_t first, size_t last) {
+    if (p->extent == 3)
+        FOVEA_NAME(evaluate_taps)(3, p, isBackward, taps, to, stride, first, last);
     else
-        FOVEA_NAME(evaluate_taps)(5, inputs, outputs, isBackward, taps, to, stride, first, last);
+        FOVEA_NAME(evaluate_taps)(5, p, isBackward, taps, to, stride, first, last);
 }
 
-// Gradients of the taps, `count` to a side, of input channels `first ..< last` from those of their transforms, of which
-// element `e` begins at `e * stride`.
-FOVEA_INLINE void FOVEA_NAME(collect_taps)(const int count, size_t inputs, size_t outputs, const float *from,
-                                           size_t stride, float *dtaps, size_t first, size_t last) {
-    for (size_t place = first * outputs; place < last * outputs; place += LANES) {
+// Gradients of the taps `first ..< last` of each tap's plane from those of their transforms, of which element `e` begins
+// at `e * stride`.
+FOVEA_INLINE void FOVEA_NAME(collect_taps)(const int count, size_t plane, const float *from, size_t stride, float *dtaps,
+                                           size_t first, size_t last) {
+    for (size_t place = first; place < last; place += LANES) {
         VECTOR products[6][6], square[6][6];
         FOVEA_UNROLL for (int e = 0; e < 36; e++)
             products[e / 6][e % 6] = *(const VECTOR *)(from + place + (size_t)e * stride);
         FOVEA_NAME(scale)(products);
         FOVEA_BOTH_AXES(FOVEA_COLLECT, 6, count, products, square)
         FOVEA_UNROLL for (int e = 0; e < count * count; e++)
-            FOVEA_AT(dtaps + place, (size_t)e, inputs * outputs) = square[e / count][e % count];
+            FOVEA_AT(dtaps + place, (size_t)e, plane) = square[e / count][e % count];
     }
 }
 
-FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(size_t count, size_t inputs, size_t outputs,
-                                                             const float *from, size_t stride, float *dtaps,
-                                                             size_t first, size_t last) {
-    if (count == 3)
-        FOVEA_NAME(collect_taps)(3, inputs, outputs, from, stride, dtaps, first, last);
+FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(size_t extent, size_t plane, const float *from,
+                                                             size_t stride, float *dtaps, size_t first, size_t last) {
+    if (extent == 3)
+        FOVEA_NAME(collect_taps)(3, plane, from, stride, dtaps, first, last);
     else
-        FOVEA_NAME(collect_taps)(5, inputs, outputs, from, stride, dtaps, first, last);
+        FOVEA_NAME(collect_taps)(5, plane, from, stride, dtaps, first, last);
 }
 
 #undef FOVEA_COLLECT

@@ -30,7 +30,7 @@ public struct CPUBackend: Backend {
         /// By its definition, with all multiplications.
         case direct
         /// By Winograd's minimal filtering, F(4x4, 3x3) and F(2x2, 5x5), with a quarter or 36 % of the multiplications,
-        /// where it has 3x3 or 5x5 taps, no stride, one group and channels that fill vectors.
+        /// where it has 3x3 or 5x5 taps, no stride and channels or groups of channels that fill vectors.
         ///
         /// Rounding errors are about twice those of the definition
         /// (`Documentation/Decisions/0013-winograd.md`).

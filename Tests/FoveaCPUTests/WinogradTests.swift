@@ -11,6 +11,7 @@ import Testing
         var channels = 32
         var filters = 16
         var taps = 3
+        var groups = 1
         var height = 12
         var width = 8
         var padding = Edges(vertical: 1, horizontal: 1)
@@ -19,7 +20,7 @@ import Testing
         var addsResidual = false
 
         var description: String {
-            "\(batch)x\(channels)x\(height)x\(width) > \(filters), \(taps)x\(taps) p\(padding)"
+            "\(batch)x\(channels)x\(height)x\(width) > \(filters), \(taps)x\(taps) p\(padding) g\(groups)"
                 + (hasBias ? ", bias" : "") + (activation.map { ", \($0)" } ?? "")
                 + (addsResidual ? ", residual" : "")
         }
@@ -45,6 +46,11 @@ import Testing
         Problem(
             batch: 3, taps: 5, height: 13, width: 8, padding: Edges(top: 4, left: 1, bottom: 0, right: 3),
             hasBias: true, activation: .tanh),
+        Problem(channels: 64, filters: 64, groups: 16, hasBias: true, activation: .relu),
+        Problem(channels: 128, filters: 128, groups: 16, height: 15, width: 9, hasBias: true),
+        Problem(channels: 64, filters: 96, groups: 2, height: 9, width: 14),
+        Problem(channels: 32, filters: 192, groups: 2, height: 5, width: 5, hasBias: true),
+        Problem(batch: 1, channels: 32, filters: 32, taps: 5, groups: 4, height: 9, width: 9, padding: .zero),
     ]
 
     /// A convolution with what follows, and the gradients of a weighted sum of the result.
@@ -53,14 +59,16 @@ import Testing
         let x = try graph.input(
             "x", TensorType([problem.batch, problem.channels, problem.height, problem.width]))
         let weight = try graph.input(
-            "weight", TensorType([problem.filters, problem.channels, problem.taps, problem.taps]))
+            "weight",
+            TensorType([problem.filters, problem.channels / problem.groups, problem.taps, problem.taps]))
         let bias = problem.hasBias ? try graph.input("bias", TensorType([problem.filters])) : nil
         // Computed before the convolution, so that it can be added to in place.
         let shape = Shape([problem.batch, problem.filters, problem.height, problem.width])
         let residual =
             problem.addsResidual
             ? try graph.scale(try graph.input("residual", TensorType(shape)), by: 2) : nil
-        var y = try graph.convolution(x, weight: weight, bias: bias, padding: problem.padding)
+        var y = try graph.convolution(
+            x, weight: weight, bias: bias, padding: problem.padding, groups: problem.groups)
         if let residual { y = try graph.add(y, residual) }
         if let activation = problem.activation { y = try graph.activation(activation, y) }
         guard hasGradients else {
@@ -150,14 +158,16 @@ import Testing
             channels: Int, kernel: Int, stride: Size2D, padding: Edges, dilation: Size2D, groups: Int
         )
         let cases: [Case] = [
-            (16, 3, 2, .zero, 1, 1), (16, 3, 1, .zero, 2, 1), (32, 3, 1, .zero, 1, 2),
+            (16, 3, 2, .zero, 1, 1), (16, 3, 1, .zero, 2, 1), (32, 3, 1, .zero, 1, 16),
+            (48, 3, 1, .zero, 1, 16),
             (16, 7, 1, .zero, 1, 1),
             (17, 3, 1, .zero, 1, 1), (16, 3, 1, Edges(vertical: 3, horizontal: 3), 1, 1),
         ]
         for (channels, kernel, stride, padding, dilation, groups) in cases {
             var graph = Graph()
             let x = try graph.input("x", TensorType([2, channels, 20, 20]))
-            let weight = try graph.input("weight", TensorType([32, channels / groups, kernel, kernel]))
+            let weight = try graph.input(
+                "weight", TensorType([groups == 16 ? 48 : 32, channels / groups, kernel, kernel]))
             let y = try graph.convolution(
                 x, weight: weight, stride: stride, padding: padding, dilation: dilation, groups: groups)
             try graph.output("y", y)

@@ -13,16 +13,23 @@ typedef struct {
 } fovea_images;
 
 /// A convolution of 3x3 or 5x5 taps: output pixel `(i, j)` is the sum over `r` and `c` of input pixel
-/// `(i + r - top, j + c - left)` times tap `(r, c)`, input beyond the edges being zero.
+/// `(i + r - top, j + c - left)` times tap `(r, c)`, input beyond the edges being zero; in groups of channels.
 typedef struct {
-    /// The images, the taps to a side, the padding above and to the left.
-    size_t count, taps, top, left;
+    /// The images, the taps to a side, the groups, the padding above and to the left.
+    size_t count, extent, groups, top, left;
     fovea_images input, output;
     /// The channels of a vector, 8 or 16, of which the channels on either side are a multiple.
+    ///
+    /// Those of a group are a multiple, too, or the same on both sides: 4 or 8.
     size_t lanes;
     /// The parts that the outputs are made in, each with scratch memory of its own: as many as there are threads.
     size_t parts;
 } fovea_winograd;
+
+/// Taps `[extent][extent][inputs / groups][outputs]` of a convolution of `inputs` to `outputs` channels.
+typedef struct {
+    size_t lanes, extent, groups, inputs, outputs;
+} fovea_winograd_taps;
 
 /// The lanes that vectors have on this processor.
 size_t fovea_winograd_lanes(void);
@@ -30,24 +37,23 @@ size_t fovea_winograd_lanes(void);
 /// The number of tiles that the outputs are made of.
 size_t fovea_winograd_tiles(const fovea_winograd *p);
 
-/// The number of floats of transformed taps: 36 for each pair of channels.
-size_t fovea_winograd_tap_count(size_t inputChannels, size_t outputChannels);
+/// The number of floats of transformed taps: 36 and a little more for each pair of channels.
+size_t fovea_winograd_tap_count(const fovea_winograd_taps *p);
 
 /// The number of bytes of scratch memory, aligned to 64, of the convolution and of the gradient of its taps.
 size_t fovea_winograd_scratch(const fovea_winograd *p);
 size_t fovea_winograd_gradient_scratch(const fovea_winograd *p);
 
-/// Transforms taps `[taps][taps][inputChannels][outputChannels]` for a convolution, or, if `isBackward`, for the convolution with
-/// `inputChannels` outputs and `outputChannels` inputs that gives the gradient of the former's input.
-void fovea_winograd_transform(size_t lanes, size_t taps, size_t inputChannels, size_t outputChannels, int isBackward,
-                              const float *weights, float *transformed);
+/// Transforms taps for their convolution, or, if `isBackward`, for that which gives the gradient of its input from that of
+/// its output.
+void fovea_winograd_transform(const fovea_winograd_taps *p, int isBackward, const float *taps, float *transformed);
 
 /// `y = x * taps + bias + residual`, negative ones replaced by zero if `relu`. `bias` [output channels] and `residual`,
 /// which lies as `y` does and may be `y`, may be null.
 void fovea_winograd_convolve(const fovea_winograd *p, const float *x, const float *transformed, const float *bias,
                              const float *residual, int relu, float *y, void *scratch);
 
-/// The gradients of the taps, `[taps][taps][inputChannels][outputChannels]`, and of the bias, unless that is null, from the input
+/// The gradients of the taps, which lie as they do, and of the bias, unless that is null, from the input
 /// `x` and the output's gradient `dy`.
 void fovea_winograd_gradient(const fovea_winograd *p, const float *x, const float *dy, float *dtaps, float *dbias,
                              void *scratch);

@@ -3,22 +3,27 @@ import FoveaGraph
 import FoveaTensor
 
 /// Convolutions of 3x3 and 5x5 taps without stride by Winograd's minimal filtering, with a quarter and with 36 % of the
-/// multiplications (`Documentation/Decisions/0013-winograd.md`).
+/// multiplications, in groups of channels too (`Documentation/Decisions/0013-winograd.md`).
 extension Compiler {
     /// Whether a convolution, with its gradients, runs by minimal filtering: where it can, and where there are so many tiles that
     /// transforming the taps takes little beside them.
     func runsWinograd(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
-        let lanes = fovea_winograd_lanes()
         guard productType == .float32, activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
-            weight[2] == 3 || weight[2] == 5, weight[3] == weight[2], convolution.groups == 1,
-            convolution.stride == 1,
+            weight[2] == 3 || weight[2] == 5, weight[3] == weight[2], convolution.stride == 1,
             convolution.dilation == 1, convolution.padding.top < weight[2],
-            convolution.padding.left < weight[2],
-            x[1] % lanes == 0, weight[0] % lanes == 0
+            convolution.padding.left < weight[2], fillsVectors(convolution, inputs: x[1], outputs: weight[0])
         else { return false }
         let extent = 7 - weight[2]
         let tiles = y[0] * ((y[2] + extent - 1) / extent) * ((y[3] + extent - 1) / extent)
         return convolutionAlgorithm == .winograd || tiles >= Self.leastWinogradTiles
+    }
+
+    /// Whether vectors hold channels of one group, or whole groups of as many inputs as outputs.
+    private func fillsVectors(_ convolution: Operation.Convolution, inputs: Int, outputs: Int) -> Bool {
+        let lanes = fovea_winograd_lanes()
+        let (groupInputs, groupOutputs) = (inputs / convolution.groups, outputs / convolution.groups)
+        if groupInputs % lanes == 0 && groupOutputs % lanes == 0 { return true }
+        return groupInputs == groupOutputs && (groupInputs == 4 || groupInputs == 8) && inputs % lanes == 0
     }
 
     /// As many tiles as transform the taps to advantage, also where that is done in each step.
@@ -32,14 +37,13 @@ extension Compiler {
         let (weight, bias) = try parameters(
             of: node, batchNorm: batchNorm, weights: Self.winogradWeights(graph.shape(of: node.inputs[1])))
         let x = try form(of: node.inputs[0], in: winogradLayout(xShape))
-        let taps = transformTaps(weight, isBackward: false, path: node.path)
+        let taps = transformTaps(weight, of: convolution, isBackward: false, path: node.path)
         let y =
             try residual.map { value throws(PlanError) in try form(of: value, in: winogradLayout(yShape)) }
             ?? makeForm(winogradLayout(yShape))
         let problem = winogradProblem(
-            input: x.layout, output: y.layout, taps: weight.layout.dimensions[2],
-            top: convolution.padding.top,
-            left: convolution.padding.left)
+            convolution, input: x.layout, output: y.layout, extent: weight.layout.dimensions[2],
+            top: convolution.padding.top, left: convolution.padding.left)
         emitWinogradConvolution(
             problem, name: name, node, x: x, taps: taps, bias: bias, adds: residual != nil,
             isRectified: isRectified, y: y)
@@ -53,12 +57,12 @@ extension Compiler {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let dy = try form(of: node.inputs[0], in: winogradLayout(dyShape))
         let weight = try form(of: node.inputs[1], in: Self.winogradWeights(weightShape))
-        let taps = transformTaps(weight, isBackward: true, path: node.path)
+        let taps = transformTaps(weight, of: gradient.convolution, isBackward: true, path: node.path)
         let dx = makeForm(winogradLayout(gradient.inputShape))
         let padding = gradient.convolution.padding
         let problem = winogradProblem(
-            input: dy.layout, output: dx.layout, taps: weightShape[2], top: weightShape[2] - 1 - padding.top,
-            left: weightShape[2] - 1 - padding.left)
+            gradient.convolution, input: dy.layout, output: dx.layout, extent: weightShape[2],
+            top: weightShape[2] - 1 - padding.top, left: weightShape[2] - 1 - padding.left)
         emitWinogradConvolution(
             problem, name: node.operation.name, node, x: dy, taps: taps, bias: nil, adds: false,
             isRectified: false, y: dx)
@@ -73,8 +77,8 @@ extension Compiler {
         let dy = try form(of: node.inputs[1], in: winogradLayout(dyShape))
         let padding = gradient.convolution.padding
         var problem = winogradProblem(
-            input: x.layout, output: dy.layout, taps: gradient.weightShape[2], top: padding.top,
-            left: padding.left)
+            gradient.convolution, input: x.layout, output: dy.layout, extent: gradient.weightShape[2],
+            top: padding.top, left: padding.left)
         let scratch = makePlainForm([fovea_winograd_gradient_scratch(&problem) / 4])
         let dw = makeForm(Self.winogradWeights(gradient.weightShape))
         var outputs = [scratch, dw]
@@ -97,11 +101,11 @@ extension Compiler {
         }
     }
 
-    /// The order of weights in memory: taps, then input channels, then filters.
+    /// The order of weights in memory: taps, then input channels of a group, then filters.
     static func winogradWeights(_ shape: Shape) -> MemoryDescriptor {
-        let (filters, channels, taps) = (shape[0], shape[1], shape[2])
+        let (filters, channels, extent) = (shape[0], shape[1], shape[2])
         return MemoryDescriptor(
-            shape.dimensions, strides: [1, filters, taps * channels * filters, channels * filters])
+            shape.dimensions, strides: [1, filters, extent * channels * filters, channels * filters])
     }
 
     /// How images are stored that minimal filtering reads and writes.
@@ -112,10 +116,12 @@ extension Compiler {
     }
 
     private func winogradProblem(
-        input: MemoryDescriptor, output: MemoryDescriptor, taps: Int, top: Int, left: Int
+        _ convolution: Operation.Convolution, input: MemoryDescriptor, output: MemoryDescriptor, extent: Int,
+        top: Int, left: Int
     ) -> fovea_winograd {
         fovea_winograd(
-            count: input.dimensions[0], taps: taps, top: top, left: left, input: winogradImages(input),
+            count: input.dimensions[0], extent: extent, groups: convolution.groups, top: top, left: left,
+            input: winogradImages(input),
             output: winogradImages(output), lanes: fovea_winograd_lanes(), parts: Int(fovea_threads()))
     }
 
@@ -131,18 +137,22 @@ extension Compiler {
     }
 
     /// The transform of taps, computed once if the graph does not change them.
-    private mutating func transformTaps(_ weight: Form, isBackward: Bool, path: String) -> Form {
+    private mutating func transformTaps(
+        _ weight: Form, of convolution: Operation.Convolution, isBackward: Bool, path: String
+    ) -> Form {
         let shape = weight.layout.dimensions
-        let (outputs, inputs, count) = (shape[0], shape[1], shape[2])
-        let taps = makePlainForm([fovea_winograd_tap_count(inputs, outputs)])
-        let lanes = fovea_winograd_lanes()
+        var problem = fovea_winograd_taps(
+            lanes: fovea_winograd_lanes(), extent: shape[2], groups: convolution.groups,
+            inputs: shape[1] * convolution.groups, outputs: shape[0])
+        let taps = makePlainForm([fovea_winograd_tap_count(&problem)])
         emitKernel(
             "transformTaps", path: path, implementation: "winograd", reading: [weight], writing: [taps]
         ) {
-            pointers in
+            [problem] pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
-                fovea_winograd_transform(lanes, count, inputs, outputs, isBackward ? 1 : 0, p[0], p[1])
+                var problem = problem
+                fovea_winograd_transform(&problem, isBackward ? 1 : 0, p[0], p[1])
             }
         }
         return taps
