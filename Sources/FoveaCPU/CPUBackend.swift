@@ -26,7 +26,7 @@ public struct CPUBackend: Backend {
     }
 
     /// How a convolution is computed.
-    public enum ConvolutionAlgorithm: Hashable, Sendable {
+    public enum ConvolutionAlgorithm: String, Hashable, Sendable, CaseIterable {
         /// By its definition, with all multiplications.
         case direct
         /// By Winograd's minimal filtering, F(4x4, 3x3) and F(2x2, 5x5), with a quarter or 36 % of the multiplications,

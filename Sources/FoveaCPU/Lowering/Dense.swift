@@ -17,9 +17,14 @@ extension Compiler {
         denseSources[node.inputs[1]] = stored
         let hasBias = node.inputs.count == 3
         let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
-            try compiler.denseForward(
+            let result = compiler.resultType(of: result, computedIn: dtype)
+            if let weights = try compiler.forwardWeights(node.inputs[1], source: stored) {
+                return try compiler.denseForward(
+                    source: stored, weights: weights, hasBias: hasBias, postOperations: post, result: result)
+            }
+            return try compiler.denseForward(
                 source: stored.storing(dtype), weight: node.inputs[1], hasBias: hasBias, postOperations: post,
-                result: compiler.resultType(of: result, computedIn: dtype))
+                result: result)
         }
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         if descriptor.layout(DNNL_ARG_WEIGHTS).dtype != .float32 { try settleDenseWeight(of: node) }
@@ -60,7 +65,8 @@ extension Compiler {
         let units = graph.shape(of: node.inputs[1])[1]
         let hasBias = node.outputs.count == 2
         let descriptor = try denseParameterGradient(
-            source: try denseSource(node.inputs[0]).layout, units: units, hasBias: hasBias)
+            of: node.inputs[0], source: try denseSource(node.inputs[0]).layout, units: units, hasBias: hasBias
+        )
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
         let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
@@ -78,13 +84,17 @@ extension Compiler {
 
     /// The primitive for a gradient of weights, which is float32 whatever is multiplied.
     private mutating func denseParameterGradient(
-        source stored: MemoryDescriptor, units: Int, hasBias: Bool
+        of x: Graph.Value, source stored: MemoryDescriptor, units: Int, hasBias: Bool
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
+        let columns = Self.columns([units] + stored.dimensions[1...])
+        let isInColumns = stored.dimensions.count == 2 && livesInColumns(columns, multiplying: x)
         return try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
             let source = stored.storing(dtype)
             let forward = try compiler.denseForward(
-                source: source, weights: compiler.trainedWeights(units: units, source: source, dtype),
+                source: source,
+                weights: isInColumns
+                    ? columns : compiler.trainedWeights(units: units, source: source, dtype),
                 hasBias: hasBias)
             return try compiler.packedOrFree(
                 "a dense parameter gradient",
@@ -102,6 +112,17 @@ extension Compiler {
         }
     }
 
+    /// Whether the weight that a dense product multiplies `x` by lives in the given layout.
+    private func livesInColumns(_ columns: MemoryDescriptor, multiplying x: Graph.Value) -> Bool {
+        readers[x.index].contains { reader in
+            let user = graph.nodes[reader]
+            guard case .dense = user.operation, user.inputs[0] == x,
+                case .variable(let position) = graph.origin(of: user.inputs[1])
+            else { return false }
+            return homes[position]?.layout == columns
+        }
+    }
+
     /// Lets the weight of the dense product `node` live as its gradient comes.
     private mutating func settleDenseWeight(of node: Graph.Node) throws(PlanError) {
         for reader in readers[node.inputs[0].index] {
@@ -110,7 +131,8 @@ extension Compiler {
                 graph.shape(of: user.outputs[0]) == graph.shape(of: node.inputs[1])
             else { continue }
             let descriptor = try denseParameterGradient(
-                source: try denseSource(node.inputs[0]).layout, units: graph.shape(of: node.inputs[1])[0],
+                of: node.inputs[0], source: try denseSource(node.inputs[0]).layout,
+                units: graph.shape(of: node.inputs[1])[0],
                 hasBias: user.outputs.count == 2)
             return try settle(node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
         }
@@ -122,13 +144,40 @@ extension Compiler {
         return present.layout.isBatchInnermost ? try plainForm(of: value) : present
     }
 
-    /// How weights that change in every step are stored: as rows where the source is plain, since packing them gains less
-    /// than unpacking their gradients, or packing them anew in each step, costs; else in the layout that matches the source's.
+    /// How weights that change in every step are stored: as rows where the source is plain, since packing them mostly gains
+    /// less than unpacking their gradients, or packing them anew in each step, costs; else in the layout that matches the
+    /// source's.
     private func trainedWeights(
         units: Int, source: MemoryDescriptor, _ dtype: DType
     ) -> MemoryDescriptor {
         let dimensions = [units] + source.dimensions[1...]
         return source.isPlain ? .plain(dimensions, dtype) : .any(dimensions, dtype)
+    }
+
+    /// The layout in which the forward product reads trained weights, in float32 and from a plain source.
+    ///
+    /// oneDNN's product with rows of weights is half as fast as that with columns, which the gradient of the input has
+    /// instead. Without such a gradient the weights are stored as columns; with one they are packed for the forward product
+    /// where that costs less than it gains (`Documentation/Decisions/0014-dense-weights.md`).
+    private mutating func forwardWeights(
+        _ weight: Graph.Value, source: MemoryDescriptor
+    ) throws(PlanError) -> MemoryDescriptor? {
+        guard isAssigned(weight), source.isPlain, source.dtype == .float32, productType == .float32 else {
+            return nil
+        }
+        let shape = graph.shape(of: weight)
+        let hasInputGradient = readers[weight.index].contains {
+            if case .denseInputGradient = graph.nodes[$0].operation { true } else { false }
+        }
+        if !hasInputGradient { return Self.columns(shape.dimensions) }
+        guard source.dimensions[0] >= 32, (1 << 17)...(1 << 20) ~= shape.count else { return nil }
+        try settle(weight, in: .plain(shape.dimensions))
+        return .any(shape.dimensions)
+    }
+
+    /// Weights `[units, inputs]` with those of one input side by side.
+    private static func columns(_ dimensions: [Int]) -> MemoryDescriptor {
+        MemoryDescriptor(dimensions, strides: [1, dimensions[0]])
     }
 
     /// The forward primitive for a source in the given layout: vectors, or images whose flattening is left out.
@@ -163,7 +212,7 @@ extension Compiler {
         }
     }
 
-    /// A primitive on weights as the forward primitive has them if they are rows or if it is the one that oneDNN takes when
+    /// A primitive on weights as the forward primitive has them if they are rows or columns or if it is the one that oneDNN takes when
     /// free to choose, since packing large weights anew costs more than the product.
     private func packedOrFree(
         _ name: String, weights: MemoryDescriptor, others: [MemoryDescriptor?], hint: PrimitiveDescriptor,
@@ -172,7 +221,10 @@ extension Compiler {
         let free = try PrimitiveDescriptor(
             name, layouts: [.any(weights.dimensions, weights.dtype)] + others, hint: hint, make)
         guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
-            weights.isPlain && !packed.isReferenceLoop || packed.implementation == free.implementation
+            weights.isPlain && !packed.isReferenceLoop
+                || weights.dimensions.count == 2 && weights == Self.columns(weights.dimensions)
+                    && !packed.isReferenceLoop
+                || packed.implementation == free.implementation
         else { return free }
         return packed
     }

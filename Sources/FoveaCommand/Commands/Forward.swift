@@ -26,13 +26,16 @@ struct WeightedModelOptions: ParsableArguments {
         guard backend == .cpu || computing.precision == .float32 else {
             throw ValidationError("--backend reference computes in f32; leave --precision out")
         }
+        guard backend == .cpu || computing.convolution == nil else {
+            throw ValidationError(
+                "--backend reference computes convolutions by their definition; leave --convolution out")
+        }
     }
 
     /// The model for a batch like `samples`.
     func load(for samples: Tensor) throws -> Model {
         let source = try parsing { try ModelSource(self.model) }
-        let computer: any Backend = backend.make(
-            threads: computing.threads.threads, precision: computing.precision)
+        let computer = backend.make(computing)
         if case .file(let path) = source, weights == nil {
             return try Model(contentsOf: path, backend: computer)
         }

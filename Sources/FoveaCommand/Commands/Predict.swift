@@ -68,7 +68,8 @@ struct Predict: ParsableCommand {
     private func backend(for network: Network) throws -> CPUBackend {
         let isSmall = try Summary(of: network).macs < 20_000_000
         return CPUBackend(
-            threads: computing.threads.threads ?? (isSmall ? 1 : nil), precision: computing.precision)
+            threads: computing.threads.threads ?? (isSmall ? 1 : nil), precision: computing.precision,
+            convolutionAlgorithm: computing.convolution)
     }
 
     private func text(_ predictions: [Entry]) -> String {

@@ -23,9 +23,13 @@ struct InputShape: ExpressibleByArgument, CustomStringConvertible {
 enum BackendName: String, CaseIterable, ExpressibleByArgument {
     case cpu, reference
 
-    func make(threads: Int?, precision: CPUBackend.Precision) -> any Backend {
+    /// Convolutions are computed by their definition unless asked otherwise: who compares numbers wants the fewest roundings.
+    func make(_ computing: ComputingOptions) -> any Backend {
         switch self {
-        case .cpu: CPUBackend(threads: threads, precision: precision)
+        case .cpu:
+            CPUBackend(
+                threads: computing.threads.threads, precision: computing.precision,
+                convolutionAlgorithm: computing.convolution ?? .direct)
         case .reference: ReferenceBackend()
         }
     }
@@ -48,6 +52,8 @@ extension CPUBackend.Precision: ExpressibleByArgument {
     }
 }
 
+extension CPUBackend.ConvolutionAlgorithm: ExpressibleByArgument {}
+
 /// The number of threads.
 struct ThreadOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The number of threads; one for each core unless given.", valueName: "count"))
@@ -69,9 +75,18 @@ struct ComputingOptions: ParsableArguments {
     @Option(help: CPUBackend.Precision.help)
     var precision: CPUBackend.Precision = .float32
 
+    @Option(
+        help: """
+            How 3x3 and 5x5 convolutions are computed: direct, by their definition, or winograd, with a quarter of the \
+            multiplications and twice the rounding. The faster for each unless given; for forward and gradients direct.
+            """)
+    var convolution: CPUBackend.ConvolutionAlgorithm?
+
     func validate() throws { try precision.validate() }
 
-    var backend: any Backend { CPUBackend(threads: threads.threads, precision: precision) }
+    var backend: any Backend {
+        CPUBackend(threads: threads.threads, precision: precision, convolutionAlgorithm: convolution)
+    }
 }
 
 /// A model with the shape of its sample and its number of classes.
