@@ -72,3 +72,40 @@ void fovea_fold_batch_norm(size_t filters, size_t taps, const float *weight, con
         outBias[k] = shift[k] + ((bias ? bias[k] : 0) - mean[k]) * factor;
     }
 }
+
+typedef struct {
+    size_t rows, columns;
+    const float *x;
+    float *out;
+} column_sums;
+
+// Eight rows are added in float, then doubles take them, so that the error is that of the terms' own rounding.
+FOVEA_CLONES static void add_columns(const column_sums *k, size_t begin, size_t end) {
+    double sums[64];
+    for (size_t first = begin; first < end; first += 64) {
+        size_t count = end - first < 64 ? end - first : 64;
+        for (size_t c = 0; c < count; c++) sums[c] = 0;
+        for (size_t row = 0; row < k->rows; row += 8) {
+            size_t rows = k->rows - row < 8 ? k->rows - row : 8;
+            float eight[64] = {0};
+            for (size_t r = 0; r < rows; r++) {
+                const float *x = k->x + (row + r) * k->columns + first;
+                for (size_t c = 0; c < count; c++) eight[c] += x[c];
+            }
+            for (size_t c = 0; c < count; c++) sums[c] += (double)eight[c];
+        }
+        for (size_t c = 0; c < count; c++) k->out[first + c] = (float)sums[c];
+    }
+}
+
+static void add_column_blocks(void *context, size_t begin, size_t end) {
+    const column_sums *k = context;
+    size_t last = 64 * end;
+    add_columns(k, 64 * begin, last < k->columns ? last : k->columns);
+}
+
+void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out) {
+    column_sums k = {rows, columns, x, out};
+    size_t elements = rows * columns, blocks = (columns + 63) / 64;
+    fovea_parallel_for(blocks, elements < FOVEA_GRAIN ? blocks : 0, add_column_blocks, &k);
+}

@@ -12,10 +12,13 @@ import Testing
         let x = try graph.input("x", TensorType([shape.batch, shape.channels, 33, 32]))
         let weight = try graph.variable(
             "weight", [shape.filters, shape.channels, 1, 1], initial: .constant(0))
-        let y = try graph.convolution(x, weight: weight)
+        let bias = try graph.variable("bias", [shape.filters], initial: .constant(0))
+        let y = try graph.convolution(x, weight: weight, bias: bias)
         let factors = try graph.input("factors", TensorType(graph.shape(of: y)))
         let objective = try graph.reduceSum(try graph.multiply(y, factors), to: .scalar)
-        try graph.output("gradient", try graph.gradients(of: objective, withRespectTo: [weight])[0])
+        for (name, gradient) in zip(
+            ["weight", "bias"], try graph.gradients(of: objective, withRespectTo: [weight, bias]))
+        { try graph.output(name, gradient) }
 
         let plan = try CPUBackend(threads: threads, activationLayout: .channelsLast).compile(graph)
         let row = try #require(
@@ -32,10 +35,17 @@ import Testing
         }
         try plan.execute()
         try reference.execute()
+        let terms = Double(shape.batch * 33 * 32)
+        let sums = reference.output(1).converted(to: .float64).scalars(as: Double.self)
+        // Sums in double of numbers below 1/2, rounded once.
+        #expect(
+            zip(plan.output(1).scalars(as: Float.self), sums).allSatisfy {
+                abs(Double($0) - $1) <= 1e-6 * max(1, abs($1)) + terms * 1e-8
+            })
+        #expect(sums.contains { abs($0) > 1 })
         let expected = reference.output(0).converted(to: .float64).scalars(as: Double.self)
         let found = plan.output(0).scalars(as: Float.self)
         // The magnitudes of n products sum to about n/16; n roundings of partial sums below that add up like a random walk.
-        let terms = Double(shape.batch * 33 * 32)
         let bound = terms.squareRoot() * terms / 16 * Double(Float.ulpOfOne) / 2
         #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) <= bound })
         #expect(expected.contains { abs($0) > 1 })

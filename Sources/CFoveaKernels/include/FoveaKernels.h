@@ -65,6 +65,9 @@ void fovea_dropout(size_t count, const float *x, float *out, float rate, const u
 void fovea_running_average(size_t count, const float *running, const float *batch, float *out, float momentum,
                            float correction);
 
+/// `out[c] = sum of x[r, c]` over `rows` rows of `columns` elements.
+void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out);
+
 void fovea_fill(size_t count, float value, float *out);
 
 /// The weights and bias of a convolution with a batch normalization after it folded in:

@@ -1,3 +1,4 @@
+import CFoveaKernels
 import COneDNN
 import FoveaGraph
 import FoveaTensor
@@ -12,11 +13,11 @@ extension Compiler {
         return productType == .float32 && activationLayout == .channelsLast && kernel[2] == 1
             && kernel[3] == 1
             && convolution.groups == 1
-            && convolution.stride == 1 && convolution.padding == .zero && !gradient.hasBias
+            && convolution.stride == 1 && convolution.padding == .zero
             && x[0] * x[2] * x[3] >= 1024
     }
 
-    /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel.
+    /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel, and the sum of the rows of `dY` for the bias.
     mutating func lowerMatrixProductParameterGradient(
         _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
     ) throws(PlanError) {
@@ -39,5 +40,12 @@ extension Compiler {
             }
         }
         define(node.outputs[0], as: dw)
+        guard gradient.hasBias else { return }
+        let db = makePlainForm([dyShape[1]])
+        emitKernel("sum", path: node.path, reading: [dy], writing: [db]) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { fovea_sum_rows(Int(pixels), Int(filters), p[0], p[1]) }
+        }
+        define(node.outputs[1], as: db)
     }
 }
