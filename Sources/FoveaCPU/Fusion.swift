@@ -27,6 +27,14 @@ struct Fusion {
     /// Where the batch-norm gradients that take in the gradient of a ReLU know from what the ReLU lets pass.
     private(set) var reluSources: [Int: ReLUSource] = [:]
 
+    /// The gradients of ReLUs that need nothing of the forward part but what the batch normalization before the ReLU read.
+    var rectifiersComputedAnew: Set<Int> {
+        Set(
+            reluSources.filter { $0.value == .normalized }.keys.compactMap { position in
+                if case .node(let relu, _) = graph.origin(of: graph.nodes[position].inputs[4]) { relu } else { nil }
+            })
+    }
+
     /// From what the gradient of a ReLU is computed.
     enum ReLUSource {
         /// What the ReLU was fused into, computed anew.

@@ -9,13 +9,19 @@ extension Compiler {
         _ batchNorm: Operation.BatchNorm, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let channels = graph.shape(of: node.inputs[1])
-        let (mean, variance) = (makePlainForm(channels), makePlainForm(channels))
+        let (mean, variance) =
+            isRecomputing
+            ? (try plainForm(of: node.outputs[1]), try plainForm(of: node.outputs[2]))
+            : (makePlainForm(channels), makePlainForm(channels))
         if try !lowerBFloat16BatchNorm(
-            node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
+            node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance),
+            areGiven: isRecomputing)
         {
             try lowerNormalization(
-                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
+                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance),
+                areGiven: isRecomputing)
         }
+        if isRecomputing { return }
         define(node.outputs[1], as: mean)
         define(node.outputs[2], as: variance)
 

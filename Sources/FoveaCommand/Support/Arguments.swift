@@ -48,6 +48,14 @@ extension CPUBackend.Precision: ExpressibleByArgument {
     }
 }
 
+extension CPUBackend {
+    /// The help of `--recompute`.
+    static let recomputationHelp: ArgumentHelp = """
+        Save memory in training: compute cheap activations, such as batch normalizations with their ReLU, once more for the \
+        gradients instead of keeping them. It changes no number.
+        """
+}
+
 /// The number of threads.
 struct ThreadOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The number of threads; one for each core unless given.", valueName: "count"))
