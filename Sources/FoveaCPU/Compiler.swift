@@ -93,6 +93,7 @@ struct Compiler {
             }
             do {
                 try lower(node, at: position)
+                if isBackward { try orderGradients(of: node) }
             } catch {
                 throw PlanError(path: node.path, error.message)
             }
@@ -378,6 +379,18 @@ struct Compiler {
     }
 
     // MARK: Updates
+
+    /// Puts gradients that only an update reads in the order of their weights at once, so that a gradient takes the memory
+    /// of two for two steps only.
+    private mutating func orderGradients(of node: Graph.Node) throws(PlanError) {
+        for gradient in node.outputs where readers[gradient.index].count == 1 && !graph.isWanted(gradient) {
+            let update = graph.nodes[readers[gradient.index][0]]
+            guard update.phase == .update, update.inputs.count > 1, update.inputs[1] == gradient,
+                case .variable(let position) = graph.origin(of: update.inputs[0]), let home = homes[position]
+            else { continue }
+            _ = try form(of: gradient, in: home.layout)
+        }
+    }
 
     /// Makes one step of all updates with the same hyper-parameters: weights, gradients and slots are laid out in flat
     /// arenas in the same order, so that the update is one pass over memory.

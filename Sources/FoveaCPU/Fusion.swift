@@ -31,7 +31,19 @@ struct Fusion {
     var rectifiersComputedAnew: Set<Int> {
         Set(
             reluSources.filter { $0.value == .normalized }.keys.compactMap { position in
-                if case .node(let relu, _) = graph.origin(of: graph.nodes[position].inputs[4]) { relu } else { nil }
+                if case .node(let relu, _) = graph.origin(of: graph.nodes[position].inputs[4]) {
+                    relu
+                } else {
+                    nil
+                }
+            })
+    }
+
+    /// The values in whose memory a convolution puts its sum with them.
+    var overwrittenResiduals: Set<Graph.Value> {
+        Set(
+            chains.compactMap { position, chain in
+                if case .convolution = graph.nodes[position].operation { chain.add?.residual } else { nil }
             })
     }
 

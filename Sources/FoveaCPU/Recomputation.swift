@@ -4,8 +4,12 @@ import FoveaGraph
 /// them, decided from the graph alone (`Documentation/Decisions/0011-recomputation.md`).
 ///
 /// A value is forgotten where one cheap step makes it of what the backward part has by itself: of variables and inputs, of
-/// values that it reads anyway, or of others that are forgotten.
+/// values that it reads anyway, or of others that are forgotten. Along a chain of these some are kept, since all from there to
+/// the end are computed at once.
 struct Recomputation {
+    /// The most steps from what is kept to what is computed once more.
+    private static let longestChain = 5
+
     /// The node that computes each value that is forgotten, alone or with what is fused into it.
     private(set) var positions: [Graph.Value: Int] = [:]
 
@@ -16,6 +20,8 @@ struct Recomputation {
 
     init(_ graph: Graph, readers: [[Int]], isLive: [Bool], fusion: Fusion) {
         let masked = fusion.rectifiersComputedAnew
+        let overwritten = fusion.overwrittenResiduals
+        var chains: [Graph.Value: Int] = [:]
         func isReadBackward(_ value: Graph.Value) -> Bool {
             readers[value.index].contains { position in
                 let node = graph.nodes[position]
@@ -27,17 +33,25 @@ struct Recomputation {
         }
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && node.phase == .forward && !fusion.absorbed.contains(position) {
-            guard let sources = node.sourcesIfCheap else { continue }
-            let chain = fusion.chains[position] ?? .none
-            let last = chain.activation ?? chain.add?.node ?? position
+            guard var sources = node.sourcesIfCheap else { continue }
+            let fused = fusion.chains[position] ?? .none
+            let last = fused.activation ?? fused.add?.node ?? position
             let result = graph.nodes[last].outputs[0]
-            let isPossible = (sources + [chain.add?.residual].compactMap(\.self)).allSatisfy { source in
+            if let add = fused.add { sources.append(add.residual) }
+            let isPossible = sources.allSatisfy { source in
                 switch graph.origin(of: source) {
                 case .input, .variable: true
-                case .node: positions[source] != nil || isReadBackward(source)
+                case .node: chains[source] != nil || isReadBackward(source)
                 }
             }
-            if isPossible, !graph.isWanted(result) { positions[result] = position }
+            guard isPossible, !graph.isWanted(result) else { continue }
+            let chain = 1 + (sources.compactMap { chains[$0] }.max() ?? 0)
+            if chain > Self.longestChain, !overwritten.contains(result) {
+                chains[result] = 0
+            } else {
+                chains[result] = chain
+                positions[result] = position
+            }
         }
     }
 }
@@ -61,6 +75,8 @@ extension Compiler {
             forgotten[value] = form.layout
             forms[value.index] = []
         }
+        // The other orders in which inputs were read; they stay as they were given.
+        for input in graph.inputs { forms[input.value.index].removeLast(forms[input.value.index].count - 1) }
     }
 
     /// Computes `value` once more if it was forgotten, from what may have been forgotten in turn.

@@ -38,7 +38,10 @@ struct SummaryCommand: ParsableCommand {
     @Flag(help: "Show what the plans for training (SGD with momentum) and prediction hold, too.")
     var memory = false
 
-    @Flag(help: "With --memory: let the plan for training compute cheap activations once more instead of keeping them.")
+    @Flag(
+        help:
+            "With --memory: let the plan for training compute cheap activations once more instead of keeping them."
+    )
     var recompute = false
 
     @OptionGroup var threads: ThreadOptions
