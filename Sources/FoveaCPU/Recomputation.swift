@@ -24,10 +24,11 @@ struct Recomputation {
         var chains: [Graph.Value: Int] = [:]
         func isReadBackward(_ value: Graph.Value) -> Bool {
             readers[value.index].contains { position in
-                let node = graph.nodes[position]
-                guard node.phase == .backward, !masked.contains(position) else { return false }
-                // It needs the layout alone, and where the maximum was.
-                if case .poolGradient = node.operation { return false }
+                guard graph.nodes[position].phase == .backward, !masked.contains(position) else {
+                    return false
+                }
+                // The gradient of a pooling needs the layout alone, and where the maximum was.
+                if case .poolGradient = graph.nodes[position].operation { return false }
                 return true
             }
         }
@@ -47,6 +48,7 @@ struct Recomputation {
             guard isPossible, !graph.isWanted(result) else { continue }
             let chain = 1 + (sources.compactMap { chains[$0] }.max() ?? 0)
             if chain > Self.longestChain, !overwritten.contains(result) {
+                // Kept for others to be made of, whoever reads it.
                 chains[result] = 0
             } else {
                 chains[result] = chain
@@ -68,14 +70,14 @@ extension Graph.Node {
 }
 
 extension Compiler {
-    /// Drops what is computed once more later; that it had a place stays known by its layout.
+    /// Drops what is computed once more later, of which the layout stays known, and the inputs in another order than given.
     mutating func forgetActivations() {
+        guard !recomputation.positions.isEmpty else { return }
         for value in recomputation.positions.keys {
             guard let form = forms[value.index].first else { continue }
             forgotten[value] = form.layout
             forms[value.index] = []
         }
-        // The other orders in which inputs were read; they stay as they were given.
         for input in graph.inputs { forms[input.value.index].removeLast(forms[input.value.index].count - 1) }
     }
 
