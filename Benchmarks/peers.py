@@ -41,6 +41,7 @@ class Fovea:
     def measure(self, work, mode, arguments):
         command = [FOVEA, "bench", work.name, "--mode", mode, "--batch", str(work.batch), "--json"]
         command += ["--optimizer", work.optimizer] if mode == "train" else []
+        command += ["--recompute"] if mode == "train" and arguments.recompute else []
         return json.loads(run(command + measurement(arguments)))
 
 

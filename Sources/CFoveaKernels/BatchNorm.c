@@ -1,5 +1,6 @@
 #include "BatchNorm.h"
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 #include "VectorMath.h"
 
@@ -42,7 +43,7 @@ struct context {
     const fovea_batch_norm *norm;
     const float *x, *scale, *shift, *residual, *output, *dy;
     float *mean, *variance, *y, *passed, *dx, *dscale, *dshift;
-    int relu;
+    int relu, streams;
     fovea_pass pass;
     size_t width;  // the length of an array, whole vectors
     size_t parts;  // the number of parts of the pixels that have sums of their own
@@ -179,6 +180,8 @@ static void visit_parts(void *pointer, size_t first, size_t last) {
         range some = {pixels * part / k->parts, pixels * (part + 1) / k->parts};
         visit(k, w->step, some, w->blocks, sums);
     }
+    // What went past the cache is there for other threads only after this.
+    if (k->streams) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 static void run(const context *k, pass_function step, range blocks, direction direction) {
@@ -298,8 +301,8 @@ void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, cons
 }
 
 void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
-                            const float *mean, const float *variance, const float *residual, int relu, float *y,
-                            void *scratch) {
+                            const float *mean, const float *variance, const float *residual, int relu, int streams,
+                            float *y, void *scratch) {
     context k = make_context(norm, x, scratch);
     k.scale = scale;
     k.shift = shift;
@@ -308,6 +311,8 @@ void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const 
     k.y = y;
     k.mean = (float *)mean;
     k.variance = (float *)variance;
+    // Only where every vector is aligned, whatever its width.
+    k.streams = streams && (norm->lanes % 16 == 0 || norm->lanes == 8) && (uintptr_t)y % 64 == 0;
     run_job(&k, apply_job);
 }
 

@@ -4,6 +4,7 @@
 
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define WORD FOVEA_JOIN(fovea_word, LANES)
+#define ALIGNED FOVEA_JOIN(fovea_aligned, LANES)
 #define DOUBLES FOVEA_JOIN(fovea_double, LANES)
 
 FOVEA_INLINE void FOVEA_NAME(load)(VECTOR *value, const float *from, size_t count) {
@@ -12,6 +13,8 @@ FOVEA_INLINE void FOVEA_NAME(load)(VECTOR *value, const float *from, size_t coun
     else
         for (size_t i = 0; i < count; i++) (*value)[i] = from[i];
 }
+
+typedef float ALIGNED __attribute__((vector_size(LANES * sizeof(float)), may_alias));
 
 FOVEA_INLINE void FOVEA_NAME(store)(const VECTOR *value, float *to, size_t count) {
     if (count == LANES)
@@ -54,7 +57,7 @@ FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t 
 FOVEA_TARGET static void FOVEA_NAME(sum)(const context *k, const piece *p) { FOVEA_EACH(SUMMED, sum_step, 0) }
 
 FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, size_t pixels, size_t count,
-                                             size_t channel, size_t offset, int add, int relu) {
+                                             size_t channel, size_t offset, int add, int relu, int streams) {
     const float *x = k->x + offset, *residual = add ? k->residual + offset : NULL;
     float *y = k->y + offset;
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT);
@@ -67,22 +70,32 @@ FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, s
             v = v + r;
         }
         if (relu) FOVEA_NAME(relu)(&v);
-        FOVEA_NAME(store)(&v, y + j, count);
+        if (streams && count == LANES)
+            __builtin_nontemporal_store((ALIGNED)v, (ALIGNED *)(y + j));
+        else
+            FOVEA_NAME(store)(&v, y + j, count);
     }
 }
+
+#define FOVEA_NORMALIZE(add, relu)                           \
+    if (k->streams) {                                        \
+        FOVEA_EACH(MAPPED, normalize_step, add, relu, 1)     \
+    } else {                                                 \
+        FOVEA_EACH(MAPPED, normalize_step, add, relu, 0)     \
+    }
 
 // y = (x - center) factor + shift + residual, at least zero after a ReLU.
 FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p) {
     if (k->residual) {
         if (k->relu) {
-            FOVEA_EACH(MAPPED, normalize_step, 1, 1)
+            FOVEA_NORMALIZE(1, 1)
         } else {
-            FOVEA_EACH(MAPPED, normalize_step, 1, 0)
+            FOVEA_NORMALIZE(1, 0)
         }
     } else if (k->relu) {
-        FOVEA_EACH(MAPPED, normalize_step, 0, 1)
+        FOVEA_NORMALIZE(0, 1)
     } else {
-        FOVEA_EACH(MAPPED, normalize_step, 0, 0)
+        FOVEA_NORMALIZE(0, 0)
     }
 }
 
@@ -152,9 +165,11 @@ FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *p) 
 }
 
 #undef FOVEA_PASSED
+#undef FOVEA_NORMALIZE
 #undef FOVEA_EACH
 #undef FOVEA_STEP
 #undef FOVEA_ARRAY
 #undef DOUBLES
 #undef WORD
+#undef ALIGNED
 #undef VECTOR

@@ -29,13 +29,19 @@ struct Compiler {
     private(set) var homes: [Form?]
 
     let fusion: Fusion
+    /// What is forgotten before the backward part.
+    let recomputation: Recomputation
+    /// The layouts of the values that are forgotten at present.
+    var forgotten: [Graph.Value: MemoryDescriptor] = [:]
+    /// Whether the node being lowered has been lowered before.
+    var isRecomputing = false
     /// The positions of the nodes that read each value, of those whose results are wanted.
     let readers: [[Int]]
     private let isLive: [Bool]
     /// Whether the graph changes each variable.
     let isAssigned: [Bool]
     /// The places where each value is found, in front the one that the step computing it wrote.
-    private var forms: [[Form]]
+    var forms: [[Form]]
 
     // What lowering a forward node leaves for its backward node.
     var descriptors: [DescriptorKey: PrimitiveDescriptor] = [:]
@@ -45,7 +51,8 @@ struct Compiler {
     /// - Parameter activationLayout: how images are stored, `nil` for what is fastest.
     init(
         graph: Graph, engine: Engine, activationLayout: CPUBackend.ActivationLayout?,
-        precision: CPUBackend.Precision, convolutionAlgorithm: CPUBackend.ConvolutionAlgorithm?
+        precision: CPUBackend.Precision, convolutionAlgorithm: CPUBackend.ConvolutionAlgorithm?,
+        recomputesActivations: Bool
     ) {
         self.graph = graph
         self.engine = engine
@@ -63,6 +70,9 @@ struct Compiler {
         self.readers = readers
         fusion = Fusion(
             graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost)
+        recomputation =
+            recomputesActivations
+            ? Recomputation(graph, readers: readers, isLive: isLive, fusion: fusion) : .none
         var isAssigned = [Bool](repeating: false, count: graph.variables.count)
         for assignment in graph.assignments { isAssigned[assignment.variable] = true }
         self.isAssigned = isAssigned
@@ -78,10 +88,16 @@ struct Compiler {
             inputBuffers.append(buffer)
             forms[input.value.index] = [Form(layout: .plain(type.shape.dimensions), buffer: buffer)]
         }
+        var isBackward = false
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position) {
+            if node.phase == .backward, !isBackward {
+                isBackward = true
+                forgetActivations()
+            }
             do {
                 try lower(node, at: position)
+                if isBackward { try orderGradients(of: node) }
             } catch {
                 throw PlanError(path: node.path, error.message)
             }
@@ -101,7 +117,7 @@ struct Compiler {
         }
     }
 
-    private mutating func lower(_ node: Graph.Node, at position: Int) throws(PlanError) {
+    mutating func lower(_ node: Graph.Node, at position: Int) throws(PlanError) {
         switch node.operation {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)
@@ -172,6 +188,7 @@ struct Compiler {
 
     /// Where `value` was put by the step that computes it, of whatever type.
     mutating func storedForm(of value: Graph.Value) throws(PlanError) -> Form {
+        try recall(value)
         if let form = forms[value.index].first { return form }
         guard case .variable(let position) = graph.origin(of: value) else {
             throw PlanError("\(graph.description(of: value)) is used before it is computed")
@@ -193,6 +210,7 @@ struct Compiler {
 
     /// `value` in the given layout, whose extents may group its axes in another way than the value's shape.
     mutating func form(of value: Graph.Value, in layout: MemoryDescriptor) throws(PlanError) -> Form {
+        try recall(value)
         if forms[value.index].isEmpty, case .variable(let position) = graph.origin(of: value) {
             _ = try home(ofVariable: position, preferring: layout)
         }
@@ -218,9 +236,19 @@ struct Compiler {
 
     /// `value` where oneDNN can work on it, of whatever type: channels-last instead of with the batch innermost.
     mutating func oneDNNForm(of value: Graph.Value) throws(PlanError) -> Form {
-        let present = try storedForm(of: value)
-        guard present.layout.isBatchInnermost else { return present }
-        return try form(of: value, in: .channelsLast(present.layout.dimensions))
+        try form(of: value, in: try oneDNNLayout(of: value))
+    }
+
+    /// The layout of the form that oneDNN can work on, which need not be there.
+    mutating func oneDNNLayout(of value: Graph.Value) throws(PlanError) -> MemoryDescriptor {
+        let layout = try storedLayout(of: value)
+        return layout.isBatchInnermost ? .channelsLast(layout.dimensions) : layout
+    }
+
+    /// The layout in which `value` is stored, or was before it was forgotten.
+    mutating func storedLayout(of value: Graph.Value) throws(PlanError) -> MemoryDescriptor {
+        if let layout = forgotten[value] { return layout }
+        return try storedForm(of: value).layout
     }
 
     /// Whether the graph changes the variable that `value` reads, so that a packed copy would not stay valid.
@@ -284,7 +312,7 @@ struct Compiler {
             + (outputs.first.map { "\($0.1.layout)" } ?? "")
         add(
             Step(
-                name: name, path: node.path, body: .primitive(descriptor, arguments: arguments),
+                name: stepName(name), path: node.path, body: .primitive(descriptor, arguments: arguments),
                 reads: inputs.map(\.1.buffer), writes: outputs.map(\.1.buffer),
                 flops: flops ?? graph.cost(of: node).flops,
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) }, layouts: layouts))
@@ -298,12 +326,14 @@ struct Compiler {
     ) {
         add(
             Step(
-                name: name, path: path, body: .kernel(makeBody, implementation: implementation),
+                name: stepName(name), path: path, body: .kernel(makeBody, implementation: implementation),
                 reads: inputs.map(\.buffer), writes: outputs.map(\.buffer), flops: flops,
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) },
                 layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
                     + (outputs.first.map { "\($0.layout)" } ?? "")))
     }
+
+    private func stepName(_ name: String) -> String { isRecomputing ? Step.recomputed + name : name }
 
     private mutating func add(_ step: Step) {
         let isStatic = step.reads.allSatisfy { buffers[$0.index].isStatic }
@@ -353,6 +383,18 @@ struct Compiler {
     }
 
     // MARK: Updates
+
+    /// Puts gradients that only an update reads in the order of their weights at once, so that a gradient takes the memory
+    /// of two for two steps only.
+    private mutating func orderGradients(of node: Graph.Node) throws(PlanError) {
+        for gradient in node.outputs where readers[gradient.index].count == 1 && !graph.isWanted(gradient) {
+            let update = graph.nodes[readers[gradient.index][0]]
+            guard update.phase == .update, update.inputs.count > 1, update.inputs[1] == gradient,
+                case .variable(let position) = graph.origin(of: update.inputs[0]), let home = homes[position]
+            else { continue }
+            _ = try form(of: gradient, in: home.layout)
+        }
+    }
 
     /// Makes one step of all updates with the same hyper-parameters: weights, gradients and slots are laid out in flat
     /// arenas in the same order, so that the update is one pass over memory.

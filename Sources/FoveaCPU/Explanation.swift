@@ -34,9 +34,11 @@ struct Explanation {
         let (conversions, packed) = (count("convert"), count("pack"))
         let changes =
             conversions + packed == 0 ? "" : ", \(conversions) conversions, \(packed) weights packed"
+        let recomputed = runners.count { $0.step.name.hasPrefix(Step.recomputed) }
+        let again = recomputed == 0 ? "" : ", \(recomputed) recomputed"
         var lines = Self.align(rows)
         lines.append(
-            "\(runners.count) steps (\(count("reorder")) reorders\(changes)), \(preparation.count) once; memory: activations "
+            "\(runners.count) steps (\(count("reorder")) reorders\(changes)\(again)), \(preparation.count) once; memory: activations "
                 + "\(Self.decimal(Double(memory.activations) / 1e6)) MB, variables "
                 + "\(Self.decimal(Double(memory.variables) / 1e6)) MB, scratch "
                 + "\(Self.decimal(Double(memory.scratch) / 1e6)) MB"

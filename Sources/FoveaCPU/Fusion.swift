@@ -27,6 +27,26 @@ struct Fusion {
     /// Where the batch-norm gradients that take in the gradient of a ReLU know from what the ReLU lets pass.
     private(set) var reluSources: [Int: ReLUSource] = [:]
 
+    /// The gradients of ReLUs that need nothing of the forward part but what the batch normalization before the ReLU read.
+    var rectifiersComputedAnew: Set<Int> {
+        Set(
+            reluSources.filter { $0.value == .normalized }.keys.compactMap { position in
+                if case .node(let relu, _) = graph.origin(of: graph.nodes[position].inputs[4]) {
+                    relu
+                } else {
+                    nil
+                }
+            })
+    }
+
+    /// The values in whose memory a convolution puts its sum with them.
+    var overwrittenResiduals: Set<Graph.Value> {
+        Set(
+            chains.compactMap { position, chain in
+                if case .convolution = graph.nodes[position].operation { chain.add?.residual } else { nil }
+            })
+    }
+
     /// From what the gradient of a ReLU is computed.
     enum ReLUSource {
         /// What the ReLU was fused into, computed anew.

@@ -15,7 +15,7 @@ struct Step {
         var form: Form
     }
 
-    /// The name of the operation and what was fused into it.
+    /// The name of the operation and what was fused into it, after ``recomputed`` where it was done before.
     var name: String
     /// The path of the layer.
     var path: String
@@ -27,6 +27,9 @@ struct Step {
     var inPlace: (output: BufferID, input: BufferID)?
     /// The layouts, for `explain`.
     var layouts: String
+
+    /// What the name of a step begins with that computes a forgotten value once more.
+    static let recomputed = "recomputed "
 
     /// The name of the implementation, for `explain`.
     var implementation: String {

@@ -1,6 +1,7 @@
 import FoveaCPU
 import FoveaGraph
 import FoveaNN
+import FoveaTraining
 import FoveaZoo
 import Testing
 
@@ -38,6 +39,19 @@ import Testing
         #expect(counts["batchNorm+relu"] == rectifiers - blocks)
         #expect(counts["batchNormGradient+relu"] == rectifiers)
         #expect(counts["gradient"] == nil && counts["relu"] == nil && counts["add+relu"] == nil)
+    }
+
+    @Test("Gradients are put in the order of their weights as they come")
+    func gradientOrder() throws {
+        let graph = try TrainingGraph.make(
+            network: try Zoo.network(named: "resnet_tiny_bottleneck"), batchSize: 2,
+            optimizer: SGD(momentum: 0.9)
+        ).graph
+        let plan = try CPUBackend(activationLayout: .channelsLast).compile(graph)
+        let steps = try #require(plan as? any MeasuredPlan).stepProfiles
+        let last = try #require(steps.lastIndex { $0.operation == "convolutionParameterGradient" })
+        #expect(steps.contains { $0.operation == "reorder" && $0.path.hasSuffix("conv1") })
+        #expect(steps[last...].count { $0.operation == "reorder" } <= 1)
     }
 
     @Test("A normalization before a convolution takes in its ReLU in prediction")

@@ -32,9 +32,12 @@ import Testing
         #expect(text.contains("25,557,032"))
     }
 
-    @Test(arguments: [("train", "training"), ("infer", "prediction")])
-    func summaryKnowsTheMemoryOfAPlan(mode: String, name: String) throws {
-        let shape = ["resnet18", "--input", "3x112x112", "--batch", "16", "--threads", "1", "--json"]
+    @Test(arguments: [
+        ("train", "training", []), ("infer", "prediction", []), ("train", "training", ["--recompute"]),
+    ])
+    func summaryKnowsTheMemoryOfAPlan(mode: String, name: String, options: [String]) throws {
+        let shape =
+            ["resnet18", "--input", "3x112x112", "--batch", "16", "--threads", "1", "--json"] + options
         let planned = try #require(
             try Command.run(["summary", "--memory"] + shape, in: folder).json()["plannedMemory"]
                 as? [String: Int])
@@ -44,6 +47,7 @@ import Testing
             try #require(measured["peakBytes"] as? Int)
         )
         #expect(measured["plannedBytes"] as? Int == planned[name])
+        #expect(measured["recompute"] as? Bool == !options.isEmpty)
         #expect(abs(Double(expected) / Double(peak) - 1) < 0.1, "\(expected) planned, \(peak) measured")
     }
 

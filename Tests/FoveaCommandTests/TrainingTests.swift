@@ -55,6 +55,39 @@ import Testing
         #expect(try folder.read("again/model.safetensors") == folder.read("run/model.safetensors"))
     }
 
+    @Test func recomputationIsASettingThatChangesNoNumber() throws {
+        func train(_ more: String...) throws -> Command.Result {
+            try Command.run(
+                [
+                    "train", "--model", "conv 4 k3 - bn - relu - conv 4 k3 - bn - relu - gap - fc 2",
+                    "--data",
+                    "data", "--batch", "8", "--epochs", "2", "--threads", "1",
+                ] + more, in: folder)
+        }
+        for arguments in [["--output", "plain"], ["--output", "saving", "--recompute"]] {
+            let result = try train(
+                arguments[0], arguments[1], arguments.count == 3 ? arguments[2] : "--no-recompute")
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        func text(_ path: String) throws -> String { String(decoding: try folder.read(path), as: UTF8.self) }
+        #expect(try text("plain/config.yaml").contains("recompute: false\n"))
+        #expect(try text("saving/config.yaml").contains("recompute: true\n"))
+        #expect(try text("saving/metrics.jsonl").contains("\"recomputesActivations\":true"))
+        #expect(try text("saving/report.md").contains("| activations recomputed | yes |"))
+        let again = try Command.run(
+            ["train", "--config", "saving/config.yaml", "--output", "again"], in: folder)
+        try #require(again.status == 0, "\(again.errors)")
+        #expect(try text("again/config.yaml").contains("recompute: true\n"))
+        for name in ["saving", "again"] {
+            #expect(try folder.read(name + "/model.safetensors") == folder.read("plain/model.safetensors"))
+        }
+        // A run from before the setting goes on without it.
+        try folder.write(
+            try text("plain/config.yaml").replacing("recompute: false\n", with: ""), "plain/config.yaml")
+        let resumed = try Command.run("train", "--resume", "plain", in: folder)
+        #expect(resumed.status == 0, "\(resumed.errors)")
+    }
+
     @Test func anotherOptimizerLeavesOutWhatARecipeHasSet() throws {
         try folder.write(
             "weightDecay: 0.1\noptimizer: adamw\nschedule: step\nmodel: resnet20\ndata: data\n", "c.yaml")

@@ -19,6 +19,9 @@ import Testing
         (["summary", "lenet5", "--input", "1x4x4"], "conv2"),
         (["bench", "lenet5", "--mode", "fast"], "'fast' is invalid for '--mode"),
         (["bench", "lenet5", "--precision", "f16"], "'f16' is invalid for '--precision"),
+        (["bench", "lenet5", "--mode", "infer", "--recompute"], "--recompute goes with --mode train"),
+        (["summary", "lenet5", "--recompute"], "--recompute goes with --memory"),
+        (["train", "--resume", "x", "--recompute"], "--resume takes all settings from the run"),
         (["train", "--model", "lenet5"], "give --model and --data, or --config, or --resume"),
         (["train", "--resume", "x", "--epochs", "3"], "--resume takes all settings from the run"),
         (

@@ -222,13 +222,36 @@ import Testing
             given.x.withUnsafeMutableBufferPointer { x in
                 given.residual.withUnsafeBufferPointer {
                     fovea_batch_norm_apply(
-                        norm, x.baseAddress, scale, shift, apart.mean, apart.variance, $0.baseAddress, 1,
+                        norm, x.baseAddress, scale, shift, apart.mean, apart.variance, $0.baseAddress, 1, 0,
                         x.baseAddress, &scratch)
                 }
             }
         }
         #expect(given.dy == expected.dx)
         #expect(given.x == apart.y)
+    }
+
+    /// Aligned for the widest vector or not, `y` gets the same bits past the cache, and nothing is written behind it.
+    @Test(arguments: norms, [0, 4]) func writesPastTheCache(norm: fovea_batch_norm, misalignment: Int) {
+        let given = Numbers(norm, seed: 9)
+        for (relu, adds) in [(false, false), (true, false), (false, true), (true, true)] {
+            let expected = given.forward(relu: relu, adds: adds)
+            let (count, scratch) = (expected.y.count, given.scratch())
+            let memory = UnsafeMutableRawPointer.allocate(
+                byteCount: misalignment + 4 * (count + 1), alignment: 64)
+            defer { memory.deallocate() }
+            let y = (memory + misalignment).bindMemory(to: Float.self, capacity: count + 1)
+            y.initialize(repeating: 7, count: count + 1)
+            withUnsafePointer(to: norm) { norm in
+                var scratch = scratch
+                given.residual.withUnsafeBufferPointer {
+                    fovea_batch_norm_apply(
+                        norm, given.x, given.scale, given.shift, expected.mean, expected.variance,
+                        adds ? $0.baseAddress : nil, relu ? 1 : 0, 1, y, &scratch)
+                }
+            }
+            #expect(Array(UnsafeBufferPointer(start: y, count: count)) == expected.y && y[count] == 7)
+        }
     }
 
     private func largestDifference(_ floats: [Float], _ doubles: [Double]) -> Double {

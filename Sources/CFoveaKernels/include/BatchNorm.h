@@ -32,10 +32,11 @@ size_t fovea_batch_norm_scratch(const fovea_batch_norm *norm);
 void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
                               const float *residual, int relu, float *y, float *mean, float *variance, void *scratch);
 
-/// The same with given statistics.
+/// The same with given statistics. If `streams`, `y` is written past the cache where its layout allows it, which is faster for
+/// what does not fit.
 void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
-                            const float *mean, const float *variance, const float *residual, int relu, float *y,
-                            void *scratch);
+                            const float *mean, const float *variance, const float *residual, int relu, int streams,
+                            float *y, void *scratch);
 
 /// The gradients with respect to `x`, `scale` and `shift`, from the batch's statistics and the gradient `dy` of what
 /// follows the normalization. Only `FOVEA_PASS_NORMALIZED` needs `shift`. With `FOVEA_PASS_OUTPUT`, `output` is the

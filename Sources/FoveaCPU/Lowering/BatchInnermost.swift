@@ -36,11 +36,11 @@ extension Compiler {
     }
 
     /// Whether a pooling runs on images with the batch innermost: where its input is stored so already.
-    func runsBatchInnermost(_ pool: Operation.Pool, _ x: Form) -> Bool {
+    func runsBatchInnermost(_ pool: Operation.Pool, _ x: MemoryDescriptor) -> Bool {
         guard pool.poolWindow.dilation == 1, pool.poolWindow.tapCount <= 256 else { return false }
-        if x.layout.isBatchInnermost { return true }
+        if x.isBatchInnermost { return true }
         return activationLayout == .batchInnermost
-            && x.layout.dimensions[0] % Self.batchInnermostMultiple == 0
+            && x.dimensions[0] % Self.batchInnermostMultiple == 0
     }
 
     /// Whether every operation on images has a kernel for them, so that none forces them into another layout.

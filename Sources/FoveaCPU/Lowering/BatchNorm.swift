@@ -5,17 +5,26 @@ import FoveaTensor
 /// Batch normalization runs in kernels of its own in every layout of activations: oneDNN's adds up in float32, and takes in
 /// no sum before the ReLU (`Documentation/Decisions/0008-batch-norm.md`).
 extension Compiler {
+    /// The bytes from which a value that is computed once more is written past the cache.
+    private static let leastStreamed = 4 << 20
+
     mutating func lowerBatchNorm(
         _ batchNorm: Operation.BatchNorm, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let channels = graph.shape(of: node.inputs[1])
-        let (mean, variance) = (makePlainForm(channels), makePlainForm(channels))
+        let (mean, variance) =
+            isRecomputing
+            ? (try plainForm(of: node.outputs[1]), try plainForm(of: node.outputs[2]))
+            : (makePlainForm(channels), makePlainForm(channels))
         if try !lowerBFloat16BatchNorm(
-            node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
+            node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance),
+            areGiven: isRecomputing)
         {
             try lowerNormalization(
-                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance), areGiven: false)
+                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance),
+                areGiven: isRecomputing)
         }
+        if isRecomputing { return }
         define(node.outputs[1], as: mean)
         define(node.outputs[2], as: variance)
 
@@ -65,6 +74,8 @@ extension Compiler {
             result = graph.nodes[activation].outputs[0]
         }
         let adds = chain.add != nil
+        // The values of the forward part are read by what follows at once, in the cache.
+        let streams: Int32 = isRecomputing && y.layout.byteCount >= Self.leastStreamed ? 1 : 0
         emitKernel(
             name, path: node.path, reading: inputs,
             writing: [y] + (areGiven ? [] : [statistics.0, statistics.1]) + [makeScratch(kernel)],
@@ -78,7 +89,7 @@ extension Compiler {
                 withUnsafePointer(to: kernel) {
                     if areGiven {
                         fovea_batch_norm_apply(
-                            $0, p[0], p[1], p[2], p[3], p[4], residual, relu, out[0], scratch)
+                            $0, p[0], p[1], p[2], p[3], p[4], residual, relu, streams, out[0], scratch)
                     } else {
                         fovea_batch_norm_forward(
                             $0, p[0], p[1], p[2], residual, relu, out[0], out[1], out[2], scratch)

@@ -7,11 +7,11 @@ extension Compiler {
         let needsGradient = readers[node.outputs[0].index].contains {
             if case .poolGradient = graph.nodes[$0].operation { true } else { false }
         }
-        if runsBatchInnermost(pool, try storedForm(of: node.inputs[0])) {
+        if runsBatchInnermost(pool, try storedLayout(of: node.inputs[0])) {
             return try lowerBatchInnermostPool(pool, node, at: position, needsGradient: needsGradient)
         }
         let descriptor = try poolForward(
-            pool, source: try oneDNNForm(of: node.inputs[0]).layout,
+            pool, source: try oneDNNLayout(of: node.inputs[0]),
             destination: graph.shape(of: node.outputs[0]), forTraining: needsGradient)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let y = makeForm(descriptor.layout(DNNL_ARG_DST))
@@ -32,11 +32,11 @@ extension Compiler {
     ) throws(PlanError) {
         let pool = gradient.pool
         let next = fusion.chains[position]?.activationGradient.map { graph.nodes[$0] }
-        if runsBatchInnermost(pool, try storedForm(of: node.inputs[0])) {
+        if runsBatchInnermost(pool, try storedLayout(of: node.inputs[0])) {
             return try lowerBatchInnermostPoolGradient(gradient, node, before: next)
         }
         let forward = try poolForward(
-            pool, source: try oneDNNForm(of: node.inputs[0]).layout,
+            pool, source: try oneDNNLayout(of: node.inputs[0]),
             destination: graph.shape(of: node.inputs[1]), forTraining: true)
         let source = forward.layout(DNNL_ARG_SRC)
         let dy = try form(of: node.inputs[2], in: forward.layout(DNNL_ARG_DST))

@@ -41,6 +41,9 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var computing: ComputingOptions
 
+    @Flag(help: CPUBackend.recomputationHelp)
+    var recompute = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -51,6 +54,9 @@ struct Bench: ParsableCommand {
         if let steps, !(1...10_000_000).contains(steps) {
             throw ValidationError("--steps is \(steps); it is in 1 ... 10000000")
         }
+        guard !recompute || mode == .train else {
+            throw ValidationError("--recompute goes with --mode train: a prediction keeps no activations")
+        }
         guard seconds >= 0, seconds <= 1e6 else {
             throw ValidationError("--seconds is \(seconds); it is in 0 ... 1000000")
         }
@@ -60,7 +66,7 @@ struct Bench: ParsableCommand {
         let network = try architecture.network()
         var benchmark = Benchmark(
             network, mode: mode, batchSize: batch, optimizer: optimizer == .sgd ? SGD(momentum: 0.9) : Adam(),
-            backend: computing.backend)
+            backend: computing.makeBackend(recomputes: recompute))
         benchmark.steps = steps
         benchmark.seconds = seconds
         benchmark.isProfiling = profile
@@ -76,6 +82,7 @@ struct Bench: ParsableCommand {
     private func text(_ result: BenchmarkResult) -> String {
         var lines = [
             "\(architecture.model), \(mode.rawValue), batch \(batch), \(computing.precision.rawValue), "
+                + (recompute ? "recomputing activations, " : "")
                 + "\(result.steps) steps on \(threadCount) threads",
             "step        \(Format.seconds(result.secondsPerStep)) median, \(Format.seconds(result.bestSecondsPerStep)) best",
             "speed       \(Format.rate(result.samplesPerSecond)) samples/s",
@@ -100,6 +107,7 @@ struct Bench: ParsableCommand {
         var mode: String
         var batch: Int
         var precision: String
+        var recompute: Bool
         var threads: Int
         var optimizer: String?
         var steps: Int
@@ -118,6 +126,7 @@ struct Bench: ParsableCommand {
             mode = command.mode.rawValue
             batch = command.batch
             precision = command.computing.precision.rawValue
+            recompute = command.recompute
             threads = command.threadCount
             optimizer = command.mode == .train ? command.optimizer.rawValue : nil
             steps = result.steps

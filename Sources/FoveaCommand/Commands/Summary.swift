@@ -38,6 +38,12 @@ struct SummaryCommand: ParsableCommand {
     @Flag(help: "Show what the plans for training (SGD with momentum) and prediction hold, too.")
     var memory = false
 
+    @Flag(
+        help:
+            "With --memory: let the plan for training compute cheap activations once more instead of keeping them."
+    )
+    var recompute = false
+
     @OptionGroup var threads: ThreadOptions
 
     @Flag(help: "Print JSON.")
@@ -58,6 +64,7 @@ struct SummaryCommand: ParsableCommand {
             throw ValidationError(
                 "--memory goes with the table of one model, not with --compare or --weights")
         }
+        guard memory || !recompute else { throw ValidationError("--recompute goes with --memory") }
         guard models.count == (compare ? 2 : 1) else {
             throw ValidationError(
                 compare
@@ -102,7 +109,8 @@ struct SummaryCommand: ParsableCommand {
             of: ModelSource(models[0]).architecture(
                 input: input?.shape, task: classes.map { .classification(classes: $0) }
             ).network(),
-            batchSize: batch, backend: threads.backend)
+            batchSize: batch,
+            backend: CPUBackend(threads: threads.threads, recomputesActivations: recompute))
     }
 
     /// The summary, with what `--memory` adds beside it.

@@ -108,7 +108,7 @@ struct Train: ParsableCommand {
     }
 
     private func train(_ run: RunConfiguration, in directory: RunDirectory) throws -> Outcome {
-        let backend = CPUBackend(threads: run.threads, precision: run.precision)
+        let backend = Self.backend(for: run)
         let preflight = try parsing { try Preflight(run, backend: backend) }
         try directory.prepare(configuration: RunFile.text(for: run))
         StandardError.write("run \(directory.path), about \(Format.bytes(preflight.memory)) of memory\n")
@@ -126,6 +126,10 @@ struct Train: ParsableCommand {
         return Outcome(
             run: run, directory: directory, model: model, data: preflight.data, training: preflight.training,
             history: history)
+    }
+
+    private static func backend(for run: RunConfiguration) -> CPUBackend {
+        CPUBackend(threads: run.threads, precision: run.precision, recomputesActivations: run.recompute)
     }
 
     /// `runs/NAME`, or with a number behind it where that is taken.
@@ -159,7 +163,7 @@ struct Train: ParsableCommand {
             directory.clearUnstarted()
             return try train(run, in: directory)
         }
-        let backend = CPUBackend(threads: run.threads, precision: run.precision)
+        let backend = Self.backend(for: run)
         // The checkpoint holds the numbers; the file that the run began with may be gone.
         (run.weights, run.replaceHead) = (nil, false)
         let preflight = try Preflight(run, backend: backend)

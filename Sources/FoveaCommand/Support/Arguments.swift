@@ -54,6 +54,14 @@ extension CPUBackend.Precision: ExpressibleByArgument {
 
 extension CPUBackend.ConvolutionAlgorithm: ExpressibleByArgument {}
 
+extension CPUBackend {
+    /// The help of `--recompute`.
+    static let recomputationHelp: ArgumentHelp = """
+        Save memory in training: compute cheap activations, such as batch normalizations with their ReLU, once more for the \
+        gradients instead of keeping them. It changes no number.
+        """
+}
+
 /// The number of threads.
 struct ThreadOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The number of threads; one for each core unless given.", valueName: "count"))
@@ -84,8 +92,12 @@ struct ComputingOptions: ParsableArguments {
 
     func validate() throws { try precision.validate() }
 
-    var backend: any Backend {
-        CPUBackend(threads: threads.threads, precision: precision, convolutionAlgorithm: convolution)
+    var backend: any Backend { makeBackend() }
+
+    func makeBackend(recomputes: Bool = false) -> CPUBackend {
+        CPUBackend(
+            threads: threads.threads, precision: precision, convolutionAlgorithm: convolution,
+            recomputesActivations: recomputes)
     }
 }
 

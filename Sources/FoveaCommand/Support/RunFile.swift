@@ -102,6 +102,7 @@ struct RunFile {
             case .patience: run.patience = try integer(entry)
             case .checkpointEverySteps: run.checkpointEverySteps = try integer(entry)
             case .precision: run.precision = try choice(entry)
+            case .recompute: run.recompute = try flag(entry)
             case .threads: run.threads = try integer(entry)
             }
         }
@@ -192,7 +193,7 @@ enum RunSetting: String, CaseIterable {
         warmup, momentum,
         nesterov
     case weightDecay, l2, weights, replaceHead, freeze, seed, restoreBest, patience, checkpointEverySteps,
-        precision, threads
+        precision, recompute, threads
 }
 
 extension RunFile {
@@ -227,6 +228,7 @@ extension RunFile {
                 case .patience: run.patience.map { "\($0)" }
                 case .checkpointEverySteps: run.checkpointEverySteps.map { "\($0)" }
                 case .precision: run.precision.rawValue
+                case .recompute: "\(run.recompute)"
                 case .threads: run.threads.map { "\($0)" }
                 }
             if let value { lines.append("\(setting.rawValue): \(value)") }

@@ -89,6 +89,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: CPUBackend.Precision.help)
     var precision: CPUBackend.Precision?
 
+    @Flag(inversion: .prefixedNo, help: CPUBackend.recomputationHelp)
+    var recompute: Bool?
+
     func apply(to run: inout RunConfiguration) {
         if let input { run.input = input.shape }
         if let limit { run.limit = limit }
@@ -112,6 +115,7 @@ struct TrainingOptions: ParsableArguments {
         if let patience { run.patience = patience }
         if let checkpointEverySteps { run.checkpointEverySteps = checkpointEverySteps }
         if let precision { run.precision = precision }
+        if let recompute { run.recompute = recompute }
     }
 
     /// Whether no option was given.
@@ -123,6 +127,7 @@ struct TrainingOptions: ParsableArguments {
             && l2 == nil
             && weights == nil && !replaceHead && freeze.isEmpty && seed == nil && restoreBest == nil
             && patience == nil && checkpointEverySteps == nil && precision == nil
+            && recompute == nil
     }
 }
 

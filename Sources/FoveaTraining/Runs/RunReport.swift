@@ -90,6 +90,7 @@ public struct RunReport: Sendable {
         ]
         if let backend = model.backend as? CPUBackend {
             rows.append(["precision", backend.precision.rawValue])
+            rows.append(["activations recomputed", backend.recomputesActivations ? "yes" : "no"])
         }
         if !configuration.frozen.isEmpty {
             rows.append(["frozen", configuration.frozen.map { "`\($0.text)`" }.joined(separator: ", ")])

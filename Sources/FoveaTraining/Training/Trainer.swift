@@ -105,7 +105,8 @@ public struct Trainer {
             epochs: configuration.epochs, steps: session.steps, stepsMade: session.progress.step,
             batchSize: configuration.batchSize, samples: parts.training.count,
             validationSamples: parts.validation?.1.count ?? 0, parameters: parameters,
-            frozenParameters: frozen, precision: session.precision)
+            frozenParameters: frozen, precision: session.cpuBackend?.precision,
+            recomputesActivations: session.cpuBackend?.recomputesActivations)
     }
 
     /// Makes the steps that are left, and gives the numbers to `model` and the files to the run directory.

@@ -34,6 +34,9 @@ public struct TrainingStart: Hashable, Sendable, Codable {
     public var frozenParameters: Int
     /// The arithmetic of the plan; `nil` where the backend has no choice of it.
     public var precision: CPUBackend.Precision?
+    /// Whether the plan computes cheap activations once more instead of keeping them; `nil` where the backend has no choice
+    /// of it.
+    public var recomputesActivations: Bool?
 }
 
 /// One step.

@@ -31,8 +31,8 @@ final class TrainingSession {
             backend: backend)
     }
     private let backend: any Backend
-    /// The arithmetic of the plan; `nil` where the backend has no choice of it.
-    var precision: CPUBackend.Precision? { (backend as? CPUBackend)?.precision }
+    /// What the plan was compiled for, where the backend has a choice of it.
+    var cpuBackend: CPUBackend? { backend as? CPUBackend }
 
     /// - Throws: ``TrainingError`` where the settings have no meaning or the data do not fit the network,
     ///   what the graph and the backend throw otherwise.
