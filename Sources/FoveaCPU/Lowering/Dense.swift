@@ -87,14 +87,13 @@ extension Compiler {
         of x: Graph.Value, source stored: MemoryDescriptor, units: Int, hasBias: Bool
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        let columns = Self.columns([units] + stored.dimensions[1...])
-        let isInColumns = stored.dimensions.count == 2 && livesInColumns(columns, multiplying: x)
+        let columns = stored.dimensions.count == 2 ? Self.columns([units, stored.dimensions[1]]) : nil
+        let settled = columns.flatMap { livesInColumns($0, multiplying: x) ? $0 : nil }
         return try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
             let source = stored.storing(dtype)
             let forward = try compiler.denseForward(
                 source: source,
-                weights: isInColumns
-                    ? columns : compiler.trainedWeights(units: units, source: source, dtype),
+                weights: settled ?? compiler.trainedWeights(units: units, source: source, dtype),
                 hasBias: hasBias)
             return try compiler.packedOrFree(
                 "a dense parameter gradient",
