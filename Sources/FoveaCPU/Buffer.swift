@@ -21,6 +21,8 @@ struct Buffer {
     var isStatic: Bool
     /// Whether the content is still wanted after the last step.
     var isOutput = false
+    /// Whether values of their own lie in parts of it, so that it must not be written over with other content.
+    var holdsParts = false
 }
 
 /// A value of the graph as it lies in a buffer.

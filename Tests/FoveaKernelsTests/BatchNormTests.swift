@@ -10,8 +10,17 @@ import Testing
         (1, 1, 3000, 64, 64), (2, 3, 7, 8, 20), (3, 1, 9, 16, 13), (2, 2, 16, 16, 32), (5, 4, 1600, 16, 57),
         (3, 5, 7, 1, 5), (2, 3, 49, 1, 3), (1, 2, 64, 1, 2), (7, 3, 9001, 1, 3), (40, 1, 1, 1, 1),
     ].map {
-        fovea_batch_norm(
-            outer: $0.0, blocks: $0.1, inner: $0.2, lanes: $0.3, channels: $0.4, epsilon: 1e-3)
+        norm(outer: $0.0, blocks: $0.1, inner: $0.2, lanes: $0.3, channels: $0.4)
+    }
+
+    /// Dense arrays.
+    private static func norm(
+        outer: Int, blocks: Int, inner: Int, lanes: Int, channels: Int
+    ) -> fovea_batch_norm {
+        let dense = fovea_distances(pixel: 0, part: 0)
+        return fovea_batch_norm(
+            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: 1e-3,
+            x: dense, y: dense, residual: dense, dy: dense, dx: dense)
     }
 
     /// Each element's channel, `nil` for padding.
@@ -82,8 +91,8 @@ import Testing
             var scratch = scratch()
             withUnsafePointer(to: norm) {
                 fovea_batch_norm_backward(
-                    $0, pass, x, scale, shift, mean, variance, output, dy, &passed, &dx, &dscale, &dshift,
-                    &scratch)
+                    $0, pass, x, scale, shift, mean, variance, output, dy, &passed, nil, &dx, &dscale,
+                    &dshift, &scratch)
             }
             return (dx, dscale, dshift, passed)
         }
@@ -163,8 +172,7 @@ import Testing
 
     /// Gradients of shifts that all but cancel are sums of many numbers of the opposite sign.
     @Test func keepsTheDigitsOfSumsThatCancel() {
-        let norm = fovea_batch_norm(
-            outer: 1, blocks: 1, inner: 20_000, lanes: 16, channels: 16, epsilon: 1e-3)
+        let norm = Self.norm(outer: 1, blocks: 1, inner: 20_000, lanes: 16, channels: 16)
         var given = Numbers(norm, seed: 4)
         // Products, since numbers of one grid all less the same number round in one direction.
         given.dy = zip(given.dy, given.residual).map { $0 * (1 + $1) }
@@ -217,7 +225,7 @@ import Testing
             given.dy.withUnsafeMutableBufferPointer {
                 fovea_batch_norm_backward(
                     norm, FOVEA_PASS_NORMALIZED, x, scale, shift, apart.mean, apart.variance, nil,
-                    $0.baseAddress, nil, $0.baseAddress, &dscale, &dshift, &scratch)
+                    $0.baseAddress, nil, nil, $0.baseAddress, &dscale, &dshift, &scratch)
             }
             given.x.withUnsafeMutableBufferPointer { x in
                 given.residual.withUnsafeBufferPointer {
