@@ -28,7 +28,7 @@ struct Buffer {
 /// A value of the graph as it lies in a buffer.
 ///
 /// The layout may have more axes than the value: a vector made by flattening an image keeps the image's.
-struct Form {
+struct Form: Equatable {
     var layout: MemoryDescriptor
     var buffer: BufferID
 }

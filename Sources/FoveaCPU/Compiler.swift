@@ -295,7 +295,8 @@ struct Compiler {
             Step(
                 name: name, path: node.path, body: .primitive(descriptor, arguments: arguments),
                 reads: inputs.map(\.1.buffer), writes: outputs.map(\.1.buffer),
-                flops: flops ?? graph.cost(of: node).flops, byteCount: Self.byteCount((inputs + outputs).map(\.1)),
+                flops: flops ?? graph.cost(of: node).flops,
+                byteCount: Self.byteCount((inputs + outputs).map(\.1)),
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) }, layouts: layouts))
     }
 

@@ -3,8 +3,8 @@ import FoveaGraph
 /// Which images lie among the channels of others, decided from the graph alone: parts that are computed where they are
 /// joined, and slices that stay where they are (`Documentation/Decisions/0012-concatenation.md`).
 ///
-/// Only batch normalization writes and reads such parts. Every other operation gets a copy, so what is decided here never
-/// changes what is computed.
+/// Only batch normalization writes and reads such parts (`writtenPart` and `takesPart`). Every other operation gets a copy, so
+/// what is decided here never changes what is computed.
 struct Joining {
     /// Where a value lies in what it is joined into.
     struct Place: Equatable {
@@ -13,7 +13,7 @@ struct Joining {
         var firstChannel: Int
     }
 
-    /// The places of the values that a concatenation does not have to copy or copies into memory that is there already.
+    /// The places of values in the first concatenation that each is a part of, whether they are computed there or copied.
     private(set) var places: [Graph.Value: Place] = [:]
     /// The concatenations whose result is one buffer from the first of its parts on.
     private(set) var concatenations: Set<Int> = []
@@ -28,14 +28,15 @@ struct Joining {
     /// The ReLU gradients that are computed within that of a batch normalization, and the sums within a batch normalization
     /// or its gradient.
     private var partsOfNormalizations: Set<Int> = []
-    /// What batch normalization gives, after the sum and the ReLU in it.
-    private var normalized: Set<Graph.Value> = []
+    /// The values that the steps computing them can write among other channels.
+    private var writable: Set<Graph.Value> = []
 
     /// - Parameters:
     ///   - hasPoolKernels: whether pooling runs in kernels of Fovea, whose gradients read the result.
     ///   - isFloat32: whether images are float32; there are no parts of others.
     init(
-        _ graph: Graph, fusion: Fusion, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool, isFloat32: Bool
+        _ graph: Graph, fusion: Fusion, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool,
+        isFloat32: Bool
     ) {
         self.graph = graph
         self.readers = readers
@@ -43,7 +44,8 @@ struct Joining {
         guard isFloat32 else { return }
         let live = graph.nodes.indices.filter { isLive[$0] }
         for position in live where !fusion.absorbed.contains(position) {
-            findParts(ofNormalizationAt: position, fusion)
+            if let value = writtenPart(at: position, fusion) { writable.insert(value) }
+            partsOfNormalizations.formUnion(partsOfNormalization(at: position, fusion))
         }
         placeParts(live)
         for position in live {
@@ -52,24 +54,37 @@ struct Joining {
             }
         }
         for (position, chain) in fusion.chains {
-            guard case .batchNormGradient = graph.nodes[position].operation, let add = chain.add else { continue }
+            guard case .batchNormGradient = graph.nodes[position].operation, let add = chain.add else {
+                continue
+            }
             if mayOverwrite(add.residual, in: add.node) { sumsInPlace.insert(position) }
         }
     }
 
-    private mutating func findParts(ofNormalizationAt position: Int, _ fusion: Fusion) {
-        let (node, chain) = (graph.nodes[position], fusion.chains[position] ?? .none)
-        switch node.operation {
+    /// The value that the step of the node at `position` can write among other channels.
+    private func writtenPart(at position: Int, _ fusion: Fusion) -> Graph.Value? {
+        switch graph.nodes[position].operation {
         case .batchNorm, .batchNormInference:
-            let last = chain.activation ?? chain.add?.node ?? position
-            normalized.insert(graph.nodes[last].outputs[0])
-        case .batchNormGradient:
-            if fusion.reluSources[position] != nil, case .node(let relu, _) = graph.origin(of: node.inputs[4]) {
-                partsOfNormalizations.insert(relu)
-            }
-        default: return
+            let chain = fusion.chains[position] ?? .none
+            return graph.nodes[chain.activation ?? chain.add?.node ?? position].outputs[0]
+        default: return nil
         }
-        if let add = chain.add { partsOfNormalizations.insert(add.node) }
+    }
+
+    private func partsOfNormalization(at position: Int, _ fusion: Fusion) -> [Int] {
+        let node = graph.nodes[position]
+        var parts: [Int] = []
+        switch node.operation {
+        case .batchNorm, .batchNormInference: break
+        case .batchNormGradient:
+            if fusion.reluSources[position] != nil, case .node(let relu, _) = graph.origin(of: node.inputs[4])
+            {
+                parts.append(relu)
+            }
+        default: return []
+        }
+        if let add = fusion.chains[position]?.add { parts.append(add.node) }
+        return parts
     }
 
     /// The concatenation that the memory of `concatenation` is a part of in the end, and the first of its channels there.
@@ -106,7 +121,7 @@ struct Joining {
                     worthwhile.append(position)
                 } else {
                     places[input] = place
-                    if normalized.contains(input), isReadThere { worthwhile.append(position) }
+                    if writable.contains(input), isReadThere { worthwhile.append(position) }
                 }
             }
         }
@@ -115,13 +130,13 @@ struct Joining {
         places = places.filter { concatenations.contains($0.value.concatenation) }
     }
 
-    /// Whether batch normalization writes `value` among the channels that it is joined with.
+    /// Whether the step that computes `value` writes it among the channels that it is joined with.
     func isWrittenInPlace(_ value: Graph.Value) -> Bool {
-        places[value] != nil && normalized.contains(value)
+        places[value] != nil && writable.contains(value)
             && readers[value.index].allSatisfy { takesPart(value, at: $0) }
     }
 
-    /// Whether the node at `position` reads `value` where it lies among other channels.
+    /// Whether the step of the node at `position` reads `value` where it lies among other channels.
     private func takesPart(_ value: Graph.Value, at position: Int) -> Bool {
         let node = graph.nodes[position]
         return switch node.operation {

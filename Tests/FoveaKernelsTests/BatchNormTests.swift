@@ -239,6 +239,68 @@ import Testing
         #expect(given.x == apart.y)
     }
 
+    /// Arrays with other channels between theirs give the same to the bit, and the others stay as they are.
+    @Test(arguments: norms) func worksAmongOtherChannels(norm: fovea_batch_norm) {
+        let given = Numbers(norm, seed: 8)
+        var apart = norm
+        func distances(_ extra: Int) -> fovea_distances {
+            let isOne = norm.blocks == 1
+            return fovea_distances(
+                pixel: isOne ? norm.lanes + extra : norm.lanes,
+                part: norm.blocks * norm.inner * (norm.lanes + (isOne ? extra : 0)) + 64 * extra)
+        }
+        (apart.x, apart.y, apart.residual) = (distances(1), distances(3), distances(16))
+        (apart.dy, apart.dx) = (distances(5), distances(2))
+        func spread(_ array: [Float], _ distances: fovea_distances) -> [Float] {
+            var result = [Float](repeating: 77, count: norm.outer * distances.part + 64)
+            for (place, number) in zip(places(distances), array) { result[place] = number }
+            return result
+        }
+        func places(_ distances: fovea_distances) -> [Int] {
+            (0..<norm.outer * norm.blocks * norm.inner * norm.lanes).map { i in
+                let (lane, pixel) = (i % norm.lanes, i / norm.lanes % norm.inner)
+                let block = i / norm.lanes / norm.inner % norm.blocks
+                let part = i / norm.lanes / norm.inner / norm.blocks
+                return part * distances.part + block * norm.inner * norm.lanes + pixel * distances.pixel
+                    + lane
+            }
+        }
+        let expected = given.forward(relu: true, adds: true)
+        var (mean, variance, scratch) = (given.shift, given.shift, given.scratch())
+        let nothing = given.x.map { _ in Float.nan }
+        var y = spread(nothing, apart.y)
+        withUnsafePointer(to: apart) {
+            fovea_batch_norm_forward(
+                $0, spread(given.x, apart.x), given.scale, given.shift,
+                spread(given.residual, apart.residual),
+                1, &y, &mean, &variance, &scratch)
+        }
+        #expect(y == spread(expected.y, apart.y))
+        #expect(mean == expected.mean && variance == expected.variance)
+
+        for pass in [FOVEA_PASS_ALL, FOVEA_PASS_NORMALIZED, FOVEA_PASS_OUTPUT] {
+            let known = given.forward(relu: pass != FOVEA_PASS_ALL, adds: pass == FOVEA_PASS_OUTPUT)
+            let gradient = given.backward(pass, mean: known.mean, variance: known.variance, output: known.y)
+            // Added to what lies where the gradient goes.
+            apart.residual = apart.dx
+            var (dx, passed) = (spread(given.residual, apart.dx), nothing)
+            var (dscale, dshift) = (given.shift, given.shift)
+            withUnsafePointer(to: apart) { norm in
+                dx.withUnsafeMutableBufferPointer {
+                    fovea_batch_norm_backward(
+                        norm, pass, spread(given.x, apart.x), given.scale, given.shift, known.mean,
+                        known.variance, spread(known.y, apart.y), spread(given.dy, apart.dy), &passed,
+                        $0.baseAddress, $0.baseAddress, &dscale, &dshift, &scratch)
+                }
+            }
+            let sums = zip(gradient.dx, given.residual).map { $0 + $1 }
+            let differences = zip(dx, spread(sums, apart.dx)).map { abs($0 - $1) }
+            #expect(differences.allSatisfy { $0 <= 1e-5 })
+            #expect(dscale == gradient.dscale && dshift == gradient.dshift)
+            if pass == FOVEA_PASS_OUTPUT { #expect(passed == gradient.passed) }
+        }
+    }
+
     private func largestDifference(_ floats: [Float], _ doubles: [Double]) -> Double {
         zip(floats, doubles).reduce(0) { largest, pair in
             let difference = abs(Double(pair.0) - pair.1)

@@ -21,7 +21,9 @@ struct Part {
     init?(of whole: Part, _ dimensions: [Int], fromChannel channel: Int) {
         var offsets = [Int](repeating: 0, count: dimensions.count)
         offsets[1] = channel
-        guard let layouts = whole.form.layout.part(dimensions, at: offsets, order: whole.alone) else { return nil }
+        guard let layouts = whole.form.layout.part(dimensions, at: offsets, order: whole.alone) else {
+            return nil
+        }
         form = Form(layout: layouts.part, buffer: whole.form.buffer)
         alone = layouts.alone
         isWhole = false
@@ -63,7 +65,8 @@ extension Compiler {
 
     /// The part at `place`, in memory that is made in the order of `layout` when the first part of it is asked for; `nil`
     /// where that order has not all parts that are joined there.
-    private mutating func part(at place: Joining.Place, _ shape: Shape, as layout: MemoryDescriptor) -> Part? {
+    private mutating func part(at place: Joining.Place, _ shape: Shape, as layout: MemoryDescriptor) -> Part?
+    {
         let root = joining.root(of: place.concatenation)
         if joined[root.concatenation] == nil {
             joined[root.concatenation] = .some(makeWhole(root.concatenation, as: layout))
@@ -98,10 +101,9 @@ extension Compiler {
         for input in node.inputs {
             let shape = graph.shape(of: input)
             guard let target = part(at: place, shape, as: order) else { return false }
-            let isItsPlace = joining.places[input] == place
-            if !isItsPlace || parts[input]?.form.buffer != target.form.buffer {
+            if parts[input]?.form != target.form {
                 try copy(input, into: target, path: node.path)
-                if isItsPlace { parts[input] = target }
+                if joining.places[input] == place { parts[input] = target }
             }
             place.firstChannel += shape[1]
         }
@@ -130,7 +132,9 @@ extension Compiler {
     }
 
     /// Says where a slice lies within the whole; whether it stays there.
-    mutating func lowerView(_ slice: Operation.Slice, _ node: Graph.Node, at position: Int) throws(PlanError) -> Bool {
+    mutating func lowerView(_ slice: Operation.Slice, _ node: Graph.Node, at position: Int) throws(PlanError)
+        -> Bool
+    {
         guard joining.views.contains(position) else { return false }
         let whole = try storedPart(of: node.inputs[0])
         let extents = graph.shape(of: node.outputs[0]).dimensions
