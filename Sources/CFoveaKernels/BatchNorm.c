@@ -44,10 +44,11 @@ typedef struct {
 } image;
 
 // Pixels of each of which `count` channels are worked on. The arrays begin at the first of these, the images there at
-// the first pixel.
+// the first pixel, with the pixels `apart`.
 struct piece {
     size_t pixels, count;
-    image images[IMAGE_COUNT];
+    float *starts[IMAGE_COUNT];
+    size_t apart[IMAGE_COUNT];
     const float *arrays[ARRAY_COUNT];
     double *sum, *product;
 };
@@ -133,28 +134,29 @@ static double *sum_of(const context *k, size_t part) { return k->sums + part * 2
 // Lets the images of a piece begin at a pixel and at a channel's place among those of the pixel.
 static void begin(const context *k, piece *p, size_t part, size_t pixel, size_t place) {
     for (int i = 0; i < IMAGE_COUNT; i++) {
-        image all = k->images[i];
-        if (all.start) all.start += part * all.part + pixel * all.pixel + place;
-        p->images[i] = all;
+        const image *all = &k->images[i];
+        if (all->start) p->starts[i] = all->start + part * all->part + pixel * all->pixel + place;
     }
 }
 
-// The row of pixels of one channel that `whole` begins at, as pixels of ROW_LANES channels that are all this one.
-static void visit_row(const context *k, pass_function step, const piece *whole, size_t channel, double *sums) {
+// A row of `count` pixels of one channel, as pixels of ROW_LANES channels that are all this one.
+static void visit_row(const context *k, pass_function step, piece *p, size_t count, size_t channel, double *sums) {
     float numbers[ARRAY_COUNT][ROW_LANES];
     double sum[ROW_LANES] = {0}, product[ROW_LANES] = {0};
-    piece p = {.pixels = whole->pixels / ROW_LANES, .count = ROW_LANES, .sum = sum, .product = product};
     for (size_t a = 0; a < ARRAY_COUNT; a++) {
         for (size_t i = 0; i < ROW_LANES; i++) numbers[a][i] = k->arrays[a][channel];
-        p.arrays[a] = numbers[a];
+        p->arrays[a] = numbers[a];
     }
-    for (int i = 0; i < IMAGE_COUNT; i++) p.images[i] = (image){whole->images[i].start, ROW_LANES, 0};
-    step(k, &p);
+    p->sum = sum;
+    p->product = product;
+    p->pixels = count / ROW_LANES;
+    p->count = ROW_LANES;
+    step(k, p);
     for (int i = 0; i < IMAGE_COUNT; i++)
-        if (p.images[i].start) p.images[i].start += p.pixels * ROW_LANES;
-    p.pixels = 1;
-    p.count = whole->pixels % ROW_LANES;
-    if (p.count) step(k, &p);
+        if (p->starts[i]) p->starts[i] += p->pixels * ROW_LANES;
+    p->pixels = 1;
+    p->count = count % ROW_LANES;
+    if (p->count) step(k, p);
     if (!sums) return;
     for (size_t i = 0; i < ROW_LANES; i++) {
         sums[channel] += sum[i];
@@ -165,17 +167,19 @@ static void visit_row(const context *k, pass_function step, const piece *whole, 
 // Calls the pass for some pixels of some blocks.
 static void visit(const context *k, pass_function step, range pixels, range blocks, double *sums) {
     const fovea_batch_norm *n = k->norm;
+    piece p = {.pixels = 0};
+    for (int i = 0; i < IMAGE_COUNT; i++) p.apart[i] = k->hasRows ? ROW_LANES : k->images[i].pixel;
     while (pixels.first < pixels.last) {
         size_t outer = pixels.first / n->inner, inner = pixels.first % n->inner;
         size_t count = n->inner - inner, rest = pixels.last - pixels.first;
         if (count > rest) count = rest;
         for (size_t b = blocks.first; b < blocks.last; b++) {
-            piece p = {.pixels = count};
             if (k->hasRows) {
                 begin(k, &p, outer, inner, b * n->inner);
-                visit_row(k, step, &p, b, sums);
+                visit_row(k, step, &p, count, b, sums);
                 continue;
             }
+            p.pixels = count;
             for (size_t lane = 0; lane < n->lanes; lane += PIECE_CHANNELS) {
                 size_t channel = b * n->lanes + lane, lanes = n->lanes - lane;
                 begin(k, &p, outer, inner, b * n->inner * n->lanes + lane);
@@ -264,9 +268,8 @@ static void guess_means(const context *k, range blocks) {
     for (size_t s = 0; s < samples; s++) {
         size_t pixel = pixels * s / samples, outer = pixel / n->inner, inner = pixel % n->inner;
         for (size_t b = blocks.first; b < blocks.last; b++) {
-            piece p;
-            begin(k, &p, outer, inner, b * n->inner * n->lanes);
-            const float *x = p.images[X].start;
+            image all = k->images[X];
+            const float *x = all.start + outer * all.part + inner * all.pixel + b * n->inner * n->lanes;
             float *guess = k->arrays[CENTER] + b * n->lanes;
             for (size_t lane = 0; lane < n->lanes; lane++) guess[lane] += x[lane] / (float)samples;
         }

@@ -35,16 +35,16 @@ FOVEA_INLINE void FOVEA_NAME(store)(const VECTOR *value, float *to, size_t count
     }
 
 // The place of the step's first element in an image.
-#define FOVEA_FIRST(name) (p->images[name].start + first * p->images[name].pixel + channel)
-#define FOVEA_APART(name) p->images[name].pixel
+#define FOVEA_FIRST(name) (p->starts[name] + first * p->apart[name] + channel)
 
 FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t pixels, size_t count, size_t channel,
                                        size_t first, int unused) {
     const float *x = FOVEA_FIRST(X);
+    const size_t x_apart = p->apart[X];
     VECTOR center = FOVEA_ARRAY(CENTER), sum = {0}, square = {0};
     (void)k;
     (void)unused;
-    for (size_t i = 0; i < pixels; i++, x += FOVEA_APART(X)) {
+    for (size_t i = 0; i < pixels; i++, x += x_apart) {
         VECTOR v = center;
         FOVEA_NAME(load)(&v, x, count);
         v = v - center;
@@ -62,24 +62,25 @@ FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, s
                                              size_t channel, size_t first, int add, int relu) {
     const float *x = FOVEA_FIRST(X), *residual = add ? FOVEA_FIRST(RESIDUAL) : NULL;
     float *y = FOVEA_FIRST(Y);
+    const size_t x_apart = p->apart[X], residual_apart = p->apart[RESIDUAL], y_apart = p->apart[Y];
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT);
     (void)k;
     for (size_t i = 0; i < pixels; i++) {
         VECTOR v = center, r = {0};
-        FOVEA_NAME(load)(&v, x + i * FOVEA_APART(X), count);
+        FOVEA_NAME(load)(&v, x + i * x_apart, count);
         v = (v - center) * factor + shift;
         if (add) {
-            FOVEA_NAME(load)(&r, residual + i * FOVEA_APART(RESIDUAL), count);
+            FOVEA_NAME(load)(&r, residual + i * residual_apart, count);
             v = v + r;
         }
         if (relu) FOVEA_NAME(relu)(&v);
-        FOVEA_NAME(store)(&v, y + i * FOVEA_APART(Y), count);
+        FOVEA_NAME(store)(&v, y + i * y_apart, count);
     }
 }
 
 // y = (x - center) factor + shift + residual, at least zero after a ReLU.
 FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p) {
-    if (p->images[RESIDUAL].start) {
+    if (p->starts[RESIDUAL]) {
         if (k->relu) {
             FOVEA_EACH(MAPPED, normalize_step, 1, 1)
         } else {
@@ -101,20 +102,22 @@ FOVEA_INLINE void FOVEA_NAME(gradient_sum_step)(const context *k, const piece *p
     const float *x = FOVEA_FIRST(X), *gradient = FOVEA_FIRST(DY);
     const float *output = pass == FOVEA_PASS_OUTPUT ? FOVEA_FIRST(Y) : NULL;
     float *passed = pass == FOVEA_PASS_OUTPUT ? FOVEA_FIRST(PASSED) : NULL;
+    const size_t x_apart = p->apart[X], gradient_apart = p->apart[DY], output_apart = p->apart[Y],
+                 passed_apart = p->apart[PASSED];
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT);
     VECTOR sum = {0}, product = {0};
     (void)k;
     for (size_t i = 0; i < pixels; i++) {
         VECTOR v = center, dy = {0};
-        FOVEA_NAME(load)(&v, x + i * FOVEA_APART(X), count);
-        FOVEA_NAME(load)(&dy, gradient + i * FOVEA_APART(DY), count);
+        FOVEA_NAME(load)(&v, x + i * x_apart, count);
+        FOVEA_NAME(load)(&dy, gradient + i * gradient_apart, count);
         v = v - center;
         if (pass == FOVEA_PASS_NORMALIZED) dy = FOVEA_PASSED(v * factor + shift);
         if (pass == FOVEA_PASS_OUTPUT) {
             VECTOR y = {0};
-            FOVEA_NAME(load)(&y, output + i * FOVEA_APART(Y), count);
+            FOVEA_NAME(load)(&y, output + i * output_apart, count);
             dy = FOVEA_PASSED(y);
-            FOVEA_NAME(store)(&dy, passed + i * FOVEA_APART(PASSED), count);
+            FOVEA_NAME(store)(&dy, passed + i * passed_apart, count);
         }
         sum = sum + dy;
         product = product + dy * v;
@@ -138,26 +141,28 @@ FOVEA_INLINE void FOVEA_NAME(gradient_step)(const context *k, const piece *p, si
     const float *x = FOVEA_FIRST(X), *gradient = FOVEA_FIRST(source);
     const float *residual = add ? FOVEA_FIRST(RESIDUAL) : NULL;
     float *dx = FOVEA_FIRST(DX);
+    const size_t x_apart = p->apart[X], gradient_apart = p->apart[source], residual_apart = p->apart[RESIDUAL],
+                 dx_apart = p->apart[DX];
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT),
            mean = FOVEA_ARRAY(MEAN), slope = FOVEA_ARRAY(SLOPE);
     (void)k;
     for (size_t i = 0; i < pixels; i++) {
         VECTOR v = center, dy = {0}, r = {0};
-        FOVEA_NAME(load)(&v, x + i * FOVEA_APART(X), count);
-        FOVEA_NAME(load)(&dy, gradient + i * FOVEA_APART(source), count);
+        FOVEA_NAME(load)(&v, x + i * x_apart, count);
+        FOVEA_NAME(load)(&dy, gradient + i * gradient_apart, count);
         v = v - center;
         if (pass == FOVEA_PASS_NORMALIZED) dy = FOVEA_PASSED(v * factor + shift);
         dy = (dy - mean - v * slope) * factor;
         if (add) {
-            FOVEA_NAME(load)(&r, residual + i * FOVEA_APART(RESIDUAL), count);
+            FOVEA_NAME(load)(&r, residual + i * residual_apart, count);
             dy = dy + r;
         }
-        FOVEA_NAME(store)(&dy, dx + i * FOVEA_APART(DX), count);
+        FOVEA_NAME(store)(&dy, dx + i * dx_apart, count);
     }
 }
 
 #define FOVEA_GRADIENT(pass)                        \
-    if (p->images[RESIDUAL].start) {                \
+    if (p->starts[RESIDUAL]) {                \
         FOVEA_EACH(MAPPED, gradient_step, pass, 1)  \
     } else {                                        \
         FOVEA_EACH(MAPPED, gradient_step, pass, 0)  \
@@ -174,7 +179,6 @@ FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *p) 
 
 #undef FOVEA_GRADIENT
 #undef FOVEA_PASSED
-#undef FOVEA_APART
 #undef FOVEA_FIRST
 #undef FOVEA_EACH
 #undef FOVEA_STEP
