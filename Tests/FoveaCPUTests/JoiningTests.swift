@@ -119,13 +119,13 @@ import Testing
         Case("a convolution is added to what is joined") { graph, x, n in
             let a = try norm(&graph, x, &n)
             let joined = try graph.concatenate([a, x])
-            let sum = try graph.add(joined, try convolution(&graph, joined, 16, &n))
+            let sum = try graph.add(joined, try convolution(&graph, x, 16, &n))
             return [sum, try norm(&graph, a, &n)]
         },
-        Case("a convolution is added to what slices lie in") { graph, x, n in
-            let whole = try graph.activation(.tanh, x)
-            let slice = try graph.slice(whole, start: 0, count: 4)
-            let sum = try graph.add(whole, try convolution(&graph, x, 8, &n))
+        Case("a convolution is added to what slices lie in", channels: 16) { graph, x, n in
+            let whole = try graph.scale(x, by: 2)
+            let slice = try graph.slice(whole, start: 0, count: 8)
+            let sum = try graph.add(whole, try convolution(&graph, x, 16, &n))
             return [sum, try norm(&graph, slice, &n)]
         },
         Case("slices of slices and of parts") { graph, x, n in
