@@ -6,9 +6,9 @@ extension CaseBuilder {
     /// besides, cut out, added to.
     mutating func buildJoinedChannels() throws(GraphError) {
         // Whole blocks in half of the cases, because other parts of blocked layouts are copied.
-        let unit = chance(0.5) ? 1 : choice([8, 16])
-        let image = try input(
-            "x", [2, unit * integer(1...2), 3, integer(3...4)])
+        var unit = 1
+        if case .varied = size, chance(0.5) { unit = choice([8, 16]) }
+        let image = try input("x", [2, unit * integer(1...2), 3, integer(3...4)])
         var features = [chance(0.5) ? image : try joinable("stem", image, filters: unit * integer(1...2))]
         for step in 0..<integer(1...3) {
             let x = chance(0.7) ? features.last! : choice(features)
