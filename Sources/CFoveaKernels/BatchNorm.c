@@ -31,19 +31,33 @@ typedef struct piece piece;
 typedef struct context context;
 typedef void (*pass_function)(const context *, const piece *);
 
-// Pixels `stride` apart, of each of which `count` channels beginning at `offset` are worked on; the arrays begin at the
-// first of these.
+// What is read and written for each element. `Y` is what the function gives, or the output of a ReLU that a gradient
+// needs to know; `RESIDUAL` is what is added, to a gradient, too.
+enum { X, Y, RESIDUAL, DY, PASSED, DX, IMAGE_COUNT };
+
+// Images or vectors, pixels and parts the given distances apart.
+typedef struct {
+    float *start;
+    size_t pixel, part;
+} image;
+
+// Pixels of each of which `count` channels are worked on. The arrays begin at the first of these, the images there at
+// the first pixel, with the pixels `apart`.
 struct piece {
-    size_t offset, pixels, stride, count;
+    size_t pixels, count;
+    float *starts[IMAGE_COUNT];
+    size_t apart[IMAGE_COUNT];
     const float *arrays[ARRAY_COUNT];
     double *sum, *product;
 };
 
 struct context {
     const fovea_batch_norm *norm;
-    const float *x, *scale, *shift, *residual, *output, *dy;
-    float *mean, *variance, *y, *passed, *dx, *dscale, *dshift;
+    image images[IMAGE_COUNT];
+    const float *scale, *shift;
+    float *mean, *variance, *dscale, *dshift;
     int relu, streams;
+    int hasRows;  // whether the pixels of a channel lie side by side
     fovea_pass pass;
     size_t width;  // the length of an array, whole vectors
     size_t parts;  // the number of parts of the pixels that have sums of their own
@@ -94,33 +108,53 @@ size_t fovea_batch_norm_scratch(const fovea_batch_norm *norm) {
     return array_width(norm) * (ARRAY_COUNT * sizeof(float) + part_count(norm) * 2 * sizeof(double));
 }
 
-static context make_context(const fovea_batch_norm *norm, const float *x, void *scratch) {
-    context k = {.norm = norm, .x = x, .width = array_width(norm), .parts = part_count(norm), .sums = scratch};
+static context make_context(const fovea_batch_norm *norm, void *scratch) {
+    context k = {.norm = norm, .width = array_width(norm), .parts = part_count(norm), .sums = scratch};
+    k.hasRows = norm->lanes == 1;
     float *arrays = (float *)(k.sums + k.parts * 2 * k.width);
     memset(arrays, 0, ARRAY_COUNT * k.width * sizeof(float));
     for (size_t a = 0; a < ARRAY_COUNT; a++) k.arrays[a] = arrays + a * k.width;
     return k;
 }
 
+static void set_image(context *k, int number, const float *start, fovea_distances distances) {
+    const fovea_batch_norm *n = k->norm;
+    size_t pixel = distances.pixel ? distances.pixel : n->lanes;
+    size_t part = distances.part ? distances.part : n->blocks * n->inner * n->lanes;
+    k->images[number] = (image){(float *)start, pixel, part};
+    if (start && pixel != 1) k->hasRows = 0;
+}
+
+static const fovea_distances dense = {0, 0};
+
 static double *sum_of(const context *k, size_t part) { return k->sums + part * 2 * k->width; }
 
+// Lets the images of a piece begin at a pixel and at a channel's place among those of the pixel.
+static void begin(const context *k, piece *p, size_t part, size_t pixel, size_t place) {
+    for (int i = 0; i < IMAGE_COUNT; i++) {
+        const image *all = &k->images[i];
+        if (all->start) p->starts[i] = all->start + part * all->part + pixel * all->pixel + place;
+    }
+}
+
 // A row of `count` pixels of one channel, as pixels of ROW_LANES channels that are all this one.
-static void visit_row(const context *k, pass_function step, size_t offset, size_t count, size_t channel,
-                      double *sums) {
+static void visit_row(const context *k, pass_function step, piece *p, size_t count, size_t channel, double *sums) {
     float numbers[ARRAY_COUNT][ROW_LANES];
     double sum[ROW_LANES] = {0}, product[ROW_LANES] = {0};
-    piece p = {.offset = offset, .pixels = count / ROW_LANES, .stride = ROW_LANES, .count = ROW_LANES};
-    p.sum = sum;
-    p.product = product;
     for (size_t a = 0; a < ARRAY_COUNT; a++) {
         for (size_t i = 0; i < ROW_LANES; i++) numbers[a][i] = k->arrays[a][channel];
-        p.arrays[a] = numbers[a];
+        p->arrays[a] = numbers[a];
     }
-    step(k, &p);
-    p.offset += p.pixels * ROW_LANES;
-    p.pixels = 1;
-    p.count = count % ROW_LANES;
-    if (p.count) step(k, &p);
+    p->sum = sum;
+    p->product = product;
+    p->pixels = count / ROW_LANES;
+    p->count = ROW_LANES;
+    step(k, p);
+    for (int i = 0; i < IMAGE_COUNT; i++)
+        if (p->starts[i]) p->starts[i] += p->pixels * ROW_LANES;
+    p->pixels = 1;
+    p->count = count % ROW_LANES;
+    if (p->count) step(k, p);
     if (!sums) return;
     for (size_t i = 0; i < ROW_LANES; i++) {
         sums[channel] += sum[i];
@@ -131,19 +165,22 @@ static void visit_row(const context *k, pass_function step, size_t offset, size_
 // Calls the pass for some pixels of some blocks.
 static void visit(const context *k, pass_function step, range pixels, range blocks, double *sums) {
     const fovea_batch_norm *n = k->norm;
+    piece p = {.pixels = 0};
+    for (int i = 0; i < IMAGE_COUNT; i++) p.apart[i] = k->hasRows ? ROW_LANES : k->images[i].pixel;
     while (pixels.first < pixels.last) {
         size_t outer = pixels.first / n->inner, inner = pixels.first % n->inner;
         size_t count = n->inner - inner, rest = pixels.last - pixels.first;
         if (count > rest) count = rest;
         for (size_t b = blocks.first; b < blocks.last; b++) {
-            size_t offset = ((outer * n->blocks + b) * n->inner + inner) * n->lanes;
-            if (n->lanes == 1) {
-                visit_row(k, step, offset, count, b, sums);
+            if (k->hasRows) {
+                begin(k, &p, outer, inner, b * n->inner);
+                visit_row(k, step, &p, count, b, sums);
                 continue;
             }
+            p.pixels = count;
             for (size_t lane = 0; lane < n->lanes; lane += PIECE_CHANNELS) {
                 size_t channel = b * n->lanes + lane, lanes = n->lanes - lane;
-                piece p = {.offset = offset + lane, .pixels = count, .stride = n->lanes};
+                begin(k, &p, outer, inner, b * n->inner * n->lanes + lane);
                 p.count = lanes < PIECE_CHANNELS ? lanes : PIECE_CHANNELS;
                 for (size_t a = 0; a < ARRAY_COUNT; a++) p.arrays[a] = k->arrays[a] + channel;
                 if (sums) {
@@ -231,7 +268,8 @@ static void guess_means(const context *k, range blocks) {
     for (size_t s = 0; s < samples; s++) {
         size_t pixel = pixels * s / samples, outer = pixel / n->inner, inner = pixel % n->inner;
         for (size_t b = blocks.first; b < blocks.last; b++) {
-            const float *x = k->x + ((outer * n->blocks + b) * n->inner + inner) * n->lanes;
+            image all = k->images[X];
+            const float *x = all.start + outer * all.part + inner * all.pixel + b * n->inner * n->lanes;
             float *guess = k->arrays[CENTER] + b * n->lanes;
             for (size_t lane = 0; lane < n->lanes; lane++) guess[lane] += x[lane] / (float)samples;
         }
@@ -289,12 +327,13 @@ static void backward_job(const context *k, range blocks) {
 void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
                               const float *residual, int relu, float *y, float *mean, float *variance,
                               void *scratch) {
-    context k = make_context(norm, x, scratch);
+    context k = make_context(norm, scratch);
+    set_image(&k, X, x, norm->x);
+    set_image(&k, RESIDUAL, residual, norm->residual);
+    set_image(&k, Y, y, norm->y);
     k.scale = scale;
     k.shift = shift;
-    k.residual = residual;
     k.relu = relu;
-    k.y = y;
     k.mean = mean;
     k.variance = variance;
     run_job(&k, forward_job);
@@ -303,33 +342,38 @@ void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, cons
 void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
                             const float *mean, const float *variance, const float *residual, int relu, int streams,
                             float *y, void *scratch) {
-    context k = make_context(norm, x, scratch);
+    context k = make_context(norm, scratch);
+    set_image(&k, X, x, norm->x);
+    set_image(&k, RESIDUAL, residual, norm->residual);
+    set_image(&k, Y, y, norm->y);
     k.scale = scale;
     k.shift = shift;
-    k.residual = residual;
     k.relu = relu;
-    k.y = y;
     k.mean = (float *)mean;
     k.variance = (float *)variance;
     // Only where every vector is aligned, whatever its width.
-    k.streams = streams && (norm->lanes % 16 == 0 || norm->lanes == 8) && (uintptr_t)y % 64 == 0;
+    const image *to = &k.images[Y];
+    k.streams = streams && (to->pixel % 16 == 0 || (norm->lanes == 8 && to->pixel == 8)) && to->part % 16 == 0 &&
+                (uintptr_t)y % 64 == 0;
     run_job(&k, apply_job);
 }
 
 void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
                                const float *shift, const float *mean, const float *variance, const float *output,
-                               const float *dy, float *passed, float *dx, float *dscale, float *dshift,
-                               void *scratch) {
-    context k = make_context(norm, x, scratch);
+                               const float *dy, float *passed, const float *residual, float *dx, float *dscale,
+                               float *dshift, void *scratch) {
+    context k = make_context(norm, scratch);
+    set_image(&k, X, x, norm->x);
+    set_image(&k, Y, output, norm->y);
+    set_image(&k, DY, dy, norm->dy);
+    set_image(&k, PASSED, passed, passed == dy ? norm->dy : dense);
+    set_image(&k, RESIDUAL, residual, norm->residual);
+    set_image(&k, DX, dx, norm->dx);
     k.pass = pass;
     k.scale = scale;
     k.shift = shift;
     k.mean = (float *)mean;
     k.variance = (float *)variance;
-    k.output = output;
-    k.dy = dy;
-    k.passed = passed;
-    k.dx = dx;
     k.dscale = dscale;
     k.dshift = dshift;
     run_job(&k, backward_job);

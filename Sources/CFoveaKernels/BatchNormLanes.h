@@ -25,11 +25,11 @@ FOVEA_INLINE void FOVEA_NAME(store)(const VECTOR *value, float *to, size_t count
 
 #define FOVEA_ARRAY(name) (*(const VECTOR *)(p->arrays[name] + channel))
 
-// Calls `step` for each vector of channels of each `most` pixels, with the place of the first element in memory.
-#define FOVEA_STEP(step, pixels, lanes, ...) FOVEA_NAME(step)(k, p, pixels, lanes, c, start + c, __VA_ARGS__)
+// Calls `step` for each vector of channels of each `most` pixels, with the number of the first pixel.
+#define FOVEA_STEP(step, pixels, lanes, ...) FOVEA_NAME(step)(k, p, pixels, lanes, c, i, __VA_ARGS__)
 #define FOVEA_EACH(most, step, ...)                                                                     \
     for (size_t i = 0; i < p->pixels; i += most) {                                                      \
-        size_t start = p->offset + i * p->stride, rest = p->pixels - i, c = 0;                          \
+        size_t rest = p->pixels - i, c = 0;                                                             \
         if (rest >= most)                                                                               \
             for (; c + LANES <= p->count; c += LANES) FOVEA_STEP(step, most, LANES, __VA_ARGS__);       \
         else                                                                                            \
@@ -37,12 +37,17 @@ FOVEA_INLINE void FOVEA_NAME(store)(const VECTOR *value, float *to, size_t count
         if (c < p->count) FOVEA_STEP(step, rest < most ? rest : most, p->count - c, __VA_ARGS__);       \
     }
 
+// The place of the step's first element in an image.
+#define FOVEA_FIRST(name) (p->starts[name] + first * p->apart[name] + channel)
+
 FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t pixels, size_t count, size_t channel,
-                                       size_t offset, int unused) {
-    const float *x = k->x + offset;
+                                       size_t first, int unused) {
+    const float *x = FOVEA_FIRST(X);
+    const size_t x_apart = p->apart[X];
     VECTOR center = FOVEA_ARRAY(CENTER), sum = {0}, square = {0};
+    (void)k;
     (void)unused;
-    for (size_t i = 0; i < pixels; i++, x += p->stride) {
+    for (size_t i = 0; i < pixels; i++, x += x_apart) {
         VECTOR v = center;
         FOVEA_NAME(load)(&v, x, count);
         v = v - center;
@@ -57,23 +62,25 @@ FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t 
 FOVEA_TARGET static void FOVEA_NAME(sum)(const context *k, const piece *p) { FOVEA_EACH(SUMMED, sum_step, 0) }
 
 FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, size_t pixels, size_t count,
-                                             size_t channel, size_t offset, int add, int relu, int streams) {
-    const float *x = k->x + offset, *residual = add ? k->residual + offset : NULL;
-    float *y = k->y + offset;
+                                             size_t channel, size_t first, int add, int relu, int streams) {
+    const float *x = FOVEA_FIRST(X), *residual = add ? FOVEA_FIRST(RESIDUAL) : NULL;
+    float *y = FOVEA_FIRST(Y);
+    const size_t x_apart = p->apart[X], residual_apart = p->apart[RESIDUAL], y_apart = p->apart[Y];
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT);
-    for (size_t i = 0, j = 0; i < pixels; i++, j += p->stride) {
+    (void)k;
+    for (size_t i = 0; i < pixels; i++) {
         VECTOR v = center, r = {0};
-        FOVEA_NAME(load)(&v, x + j, count);
+        FOVEA_NAME(load)(&v, x + i * x_apart, count);
         v = (v - center) * factor + shift;
         if (add) {
-            FOVEA_NAME(load)(&r, residual + j, count);
+            FOVEA_NAME(load)(&r, residual + i * residual_apart, count);
             v = v + r;
         }
         if (relu) FOVEA_NAME(relu)(&v);
         if (streams && count == LANES)
-            __builtin_nontemporal_store((ALIGNED)v, (ALIGNED *)(y + j));
+            __builtin_nontemporal_store((ALIGNED)v, (ALIGNED *)(y + i * y_apart));
         else
-            FOVEA_NAME(store)(&v, y + j, count);
+            FOVEA_NAME(store)(&v, y + i * y_apart, count);
     }
 }
 
@@ -86,7 +93,7 @@ FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, s
 
 // y = (x - center) factor + shift + residual, at least zero after a ReLU.
 FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p) {
-    if (k->residual) {
+    if (p->starts[RESIDUAL]) {
         if (k->relu) {
             FOVEA_NORMALIZE(1, 1)
         } else {
@@ -104,23 +111,26 @@ FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p)
 #define FOVEA_PASSED(sign) (VECTOR)((WORD)((sign) > 0) & (WORD)dy)
 
 FOVEA_INLINE void FOVEA_NAME(gradient_sum_step)(const context *k, const piece *p, size_t pixels, size_t count,
-                                                size_t channel, size_t offset, fovea_pass pass) {
-    const float *x = k->x + offset, *gradient = k->dy + offset;
-    const float *output = pass == FOVEA_PASS_OUTPUT ? k->output + offset : NULL;
-    float *passed = pass == FOVEA_PASS_OUTPUT ? k->passed + offset : NULL;
+                                                size_t channel, size_t first, fovea_pass pass) {
+    const float *x = FOVEA_FIRST(X), *gradient = FOVEA_FIRST(DY);
+    const float *output = pass == FOVEA_PASS_OUTPUT ? FOVEA_FIRST(Y) : NULL;
+    float *passed = pass == FOVEA_PASS_OUTPUT ? FOVEA_FIRST(PASSED) : NULL;
+    const size_t x_apart = p->apart[X], gradient_apart = p->apart[DY], output_apart = p->apart[Y],
+                 passed_apart = p->apart[PASSED];
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT);
     VECTOR sum = {0}, product = {0};
-    for (size_t i = 0, j = 0; i < pixels; i++, j += p->stride) {
+    (void)k;
+    for (size_t i = 0; i < pixels; i++) {
         VECTOR v = center, dy = {0};
-        FOVEA_NAME(load)(&v, x + j, count);
-        FOVEA_NAME(load)(&dy, gradient + j, count);
+        FOVEA_NAME(load)(&v, x + i * x_apart, count);
+        FOVEA_NAME(load)(&dy, gradient + i * gradient_apart, count);
         v = v - center;
         if (pass == FOVEA_PASS_NORMALIZED) dy = FOVEA_PASSED(v * factor + shift);
         if (pass == FOVEA_PASS_OUTPUT) {
             VECTOR y = {0};
-            FOVEA_NAME(load)(&y, output + j, count);
+            FOVEA_NAME(load)(&y, output + i * output_apart, count);
             dy = FOVEA_PASSED(y);
-            FOVEA_NAME(store)(&dy, passed + j, count);
+            FOVEA_NAME(store)(&dy, passed + i * passed_apart, count);
         }
         sum = sum + dy;
         product = product + dy * v;
@@ -139,33 +149,51 @@ FOVEA_TARGET static void FOVEA_NAME(gradient_sum)(const context *k, const piece 
 }
 
 FOVEA_INLINE void FOVEA_NAME(gradient_step)(const context *k, const piece *p, size_t pixels, size_t count,
-                                            size_t channel, size_t offset, fovea_pass pass) {
-    const float *x = k->x + offset, *gradient = (pass == FOVEA_PASS_OUTPUT ? k->passed : k->dy) + offset;
-    float *dx = k->dx + offset;
+                                            size_t channel, size_t first, fovea_pass pass, int add) {
+    const int source = pass == FOVEA_PASS_OUTPUT ? PASSED : DY;
+    const float *x = FOVEA_FIRST(X), *gradient = FOVEA_FIRST(source);
+    const float *residual = add ? FOVEA_FIRST(RESIDUAL) : NULL;
+    float *dx = FOVEA_FIRST(DX);
+    const size_t x_apart = p->apart[X], gradient_apart = p->apart[source], residual_apart = p->apart[RESIDUAL],
+                 dx_apart = p->apart[DX];
     VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT),
            mean = FOVEA_ARRAY(MEAN), slope = FOVEA_ARRAY(SLOPE);
-    for (size_t i = 0, j = 0; i < pixels; i++, j += p->stride) {
-        VECTOR v = center, dy = {0};
-        FOVEA_NAME(load)(&v, x + j, count);
-        FOVEA_NAME(load)(&dy, gradient + j, count);
+    (void)k;
+    for (size_t i = 0; i < pixels; i++) {
+        VECTOR v = center, dy = {0}, r = {0};
+        FOVEA_NAME(load)(&v, x + i * x_apart, count);
+        FOVEA_NAME(load)(&dy, gradient + i * gradient_apart, count);
         v = v - center;
         if (pass == FOVEA_PASS_NORMALIZED) dy = FOVEA_PASSED(v * factor + shift);
         dy = (dy - mean - v * slope) * factor;
-        FOVEA_NAME(store)(&dy, dx + j, count);
+        if (add) {
+            FOVEA_NAME(load)(&r, residual + i * residual_apart, count);
+            dy = dy + r;
+        }
+        FOVEA_NAME(store)(&dy, dx + i * dx_apart, count);
     }
 }
 
-// dx = factor (dy - mean - (x - center) slope), of what passes the ReLU.
+#define FOVEA_GRADIENT(pass)                        \
+    if (p->starts[RESIDUAL]) {                \
+        FOVEA_EACH(MAPPED, gradient_step, pass, 1)  \
+    } else {                                        \
+        FOVEA_EACH(MAPPED, gradient_step, pass, 0)  \
+    }
+
+// dx = factor (dy - mean - (x - center) slope) + residual, of what passes the ReLU.
 FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *p) {
     switch (k->pass) {
-    case FOVEA_PASS_ALL: FOVEA_EACH(MAPPED, gradient_step, FOVEA_PASS_ALL) break;
-    case FOVEA_PASS_NORMALIZED: FOVEA_EACH(MAPPED, gradient_step, FOVEA_PASS_NORMALIZED) break;
-    case FOVEA_PASS_OUTPUT: FOVEA_EACH(MAPPED, gradient_step, FOVEA_PASS_OUTPUT) break;
+    case FOVEA_PASS_ALL: FOVEA_GRADIENT(FOVEA_PASS_ALL) break;
+    case FOVEA_PASS_NORMALIZED: FOVEA_GRADIENT(FOVEA_PASS_NORMALIZED) break;
+    case FOVEA_PASS_OUTPUT: FOVEA_GRADIENT(FOVEA_PASS_OUTPUT) break;
     }
 }
 
+#undef FOVEA_GRADIENT
 #undef FOVEA_PASSED
 #undef FOVEA_NORMALIZE
+#undef FOVEA_FIRST
 #undef FOVEA_EACH
 #undef FOVEA_STEP
 #undef FOVEA_ARRAY

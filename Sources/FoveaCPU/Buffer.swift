@@ -21,12 +21,14 @@ struct Buffer {
     var isStatic: Bool
     /// Whether the content is still wanted after the last step.
     var isOutput = false
+    /// Whether values of their own lie in parts of it, so that it must not be written over with other content.
+    var holdsParts = false
 }
 
 /// A value of the graph as it lies in a buffer.
 ///
 /// The layout may have more axes than the value: a vector made by flattening an image keeps the image's.
-struct Form {
+struct Form: Equatable {
     var layout: MemoryDescriptor
     var buffer: BufferID
 }

@@ -35,6 +35,7 @@ struct Compiler {
     var forgotten: [Graph.Value: MemoryDescriptor] = [:]
     /// Whether the node being lowered has been lowered before.
     var isRecomputing = false
+    let joining: Joining
     /// The positions of the nodes that read each value, of those whose results are wanted.
     let readers: [[Int]]
     private let isLive: [Bool]
@@ -42,6 +43,11 @@ struct Compiler {
     let isAssigned: [Bool]
     /// The places where each value is found, in front the one that the step computing it wrote.
     var forms: [[Form]]
+
+    /// The values that lie among the channels of others, some of which have forms of their own besides.
+    var parts: [Graph.Value: Part] = [:]
+    /// The memory of each concatenation that is no part of another, `nil` where there is none with places for its parts.
+    var joined: [Int: Part?] = [:]
 
     // What lowering a forward node leaves for its backward node.
     var descriptors: [DescriptorKey: PrimitiveDescriptor] = [:]
@@ -73,6 +79,9 @@ struct Compiler {
         recomputation =
             recomputesActivations
             ? Recomputation(graph, readers: readers, isLive: isLive, fusion: fusion) : .none
+        joining = Joining(
+            graph, fusion: fusion, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost,
+            isFloat32: precision == .float32)
         var isAssigned = [Bool](repeating: false, count: graph.variables.count)
         for assignment in graph.assignments { isAssigned[assignment.variable] = true }
         self.isAssigned = isAssigned
@@ -145,8 +154,8 @@ struct Compiler {
         case .scale(let scale): try lowerScale(scale, node)
         case .broadcast: try lowerBroadcast(node)
         case .reduceSum: try lowerReduceSum(node)
-        case .concatenate(let concatenate): try lowerConcatenate(concatenate, node)
-        case .slice(let slice): try lowerSlice(slice, node)
+        case .concatenate(let concatenate): try lowerConcatenate(concatenate, node, at: position)
+        case .slice(let slice): try lowerSlice(slice, node, at: position)
         case .reshape(let reshape): try lowerReshape(reshape, node)
         case .dropout(let dropout): try lowerDropout(dropout, node)
         case .softmax: try lowerSoftmax(node)
@@ -186,10 +195,11 @@ struct Compiler {
         forms[value.index].insert(form, at: 0)
     }
 
-    /// Where `value` was put by the step that computes it, of whatever type.
+    /// Where `value` was put by the step that computes it, of whatever type; a copy if that is among other channels.
     mutating func storedForm(of value: Graph.Value) throws(PlanError) -> Form {
         try recall(value)
         if let form = forms[value.index].first { return form }
+        if let part = parts[value] { return try form(of: value, in: part.alone) }
         guard case .variable(let position) = graph.origin(of: value) else {
             throw PlanError("\(graph.description(of: value)) is used before it is computed")
         }
@@ -220,7 +230,9 @@ struct Compiler {
         }
         let source = forms[value.index].first { $0.layout.dimensions == layout.dimensions }
         let result: Form
-        if let source {
+        if source == nil, let part = parts[value], part.alone.dimensions == layout.dimensions {
+            result = try copy(part, as: layout, path: describePath(value))
+        } else if let source {
             result = try reorder(source, to: layout, path: describePath(value))
         } else {
             // Other extents mean the same elements in row-major order.
@@ -247,7 +259,7 @@ struct Compiler {
 
     /// The layout in which `value` is stored, or was before it was forgotten.
     mutating func storedLayout(of value: Graph.Value) throws(PlanError) -> MemoryDescriptor {
-        if let layout = forgotten[value] { return layout }
+        if let layout = forgotten[value] ?? parts[value]?.alone { return layout }
         return try storedForm(of: value).layout
     }
 
@@ -258,10 +270,10 @@ struct Compiler {
 
     /// `value` in row-major order of its own shape, in float32.
     mutating func plainForm(of value: Graph.Value) throws(PlanError) -> Form {
-        let present = try storedForm(of: value)
+        let present = try storedPart(of: value).alone
         let layout = MemoryDescriptor.plain(graph.shape(of: value).dimensions)
-        if present.layout.dimensions == layout.dimensions { return try form(of: value, in: layout) }
-        let plain = try form(of: value, in: .plain(present.layout.dimensions))
+        if present.dimensions == layout.dimensions { return try form(of: value, in: layout) }
+        let plain = try form(of: value, in: .plain(present.dimensions))
         let regrouped = Form(layout: layout, buffer: plain.buffer)
         forms[value.index].append(regrouped)
         return regrouped
@@ -315,19 +327,23 @@ struct Compiler {
                 name: stepName(name), path: node.path, body: .primitive(descriptor, arguments: arguments),
                 reads: inputs.map(\.1.buffer), writes: outputs.map(\.1.buffer),
                 flops: flops ?? graph.cost(of: node).flops,
+                byteCount: Self.byteCount((inputs + outputs).map(\.1)),
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) }, layouts: layouts))
     }
 
-    /// Adds a step that runs a closure made from the addresses of `inputs` and then `outputs`.
+    /// Adds a step that runs a closure made from the addresses of the first elements of `inputs` and then `outputs`.
     mutating func emitKernel(
         _ name: String, path: String, implementation: String = "fovea", reading inputs: [Form],
         writing outputs: [Form], flops: Int = 0, inPlace: (output: Form, input: Form)? = nil,
         _ makeBody: @escaping ([UnsafeMutableRawPointer]) -> () -> Void
     ) {
+        let offsets = (inputs + outputs).map { $0.layout.offset * $0.layout.dtype.size }
+        let body = { (starts: [UnsafeMutableRawPointer]) in makeBody(zip(starts, offsets).map { $0 + $1 }) }
         add(
             Step(
-                name: stepName(name), path: path, body: .kernel(makeBody, implementation: implementation),
+                name: stepName(name), path: path, body: .kernel(body, implementation: implementation),
                 reads: inputs.map(\.buffer), writes: outputs.map(\.buffer), flops: flops,
+                byteCount: Self.byteCount(inputs + outputs),
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) },
                 layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
                     + (outputs.first.map { "\($0.layout)" } ?? "")))
@@ -335,8 +351,18 @@ struct Compiler {
 
     private func stepName(_ name: String) -> String { isRecomputing ? Step.recomputed + name : name }
 
+    /// The bytes of some arguments, each once whether read or written.
+    private static func byteCount(_ forms: [Form]) -> Int {
+        struct Place: Hashable { var buffer: BufferID, offset: Int }
+        let sizes = forms.map { (Place(buffer: $0.buffer, offset: $0.layout.offset), $0.layout.byteCount) }
+        return Dictionary(sizes) { max($0, $1) }.values.reduce(0, +)
+    }
+
     private mutating func add(_ step: Step) {
-        let isStatic = step.reads.allSatisfy { buffers[$0.index].isStatic }
+        // Others write the rest of a buffer that holds parts in every run.
+        let isStatic =
+            step.reads.allSatisfy { buffers[$0.index].isStatic }
+            && !step.writes.contains { buffers[$0.index].holdsParts }
         if isStatic {
             for output in step.writes where buffers[output.index].place == .arena {
                 buffers[output.index].isStatic = true
@@ -355,20 +381,23 @@ struct Compiler {
         return result
     }
 
-    mutating func reorder(_ source: Form, into result: Form, path: String) throws(PlanError) {
+    mutating func reorder(
+        _ source: Form, into result: Form, named name: String? = nil, path: String
+    ) throws(PlanError) {
         let descriptor = try reorderDescriptor(from: source.layout, to: result.layout, engine: engine)
         let isWeight = homes.contains { $0?.buffer == source.buffer }
         let changesType = source.layout.dtype != result.layout.dtype
         add(
             Step(
-                name: changesType ? isWeight ? "pack" : "convert" : "reorder", path: path,
+                name: name ?? (changesType ? isWeight ? "pack" : "convert" : "reorder"), path: path,
                 body: .primitive(
                     descriptor,
                     arguments: [
                         Step.Argument(number: DNNL_ARG_FROM, form: source),
                         Step.Argument(number: DNNL_ARG_TO, form: result),
                     ]),
-                reads: [source.buffer], writes: [result.buffer], flops: 0, inPlace: nil,
+                reads: [source.buffer], writes: [result.buffer], flops: 0,
+                byteCount: Self.byteCount([source, result]), inPlace: nil,
                 layouts: "\(source.layout) > \(result.layout)"))
     }
 

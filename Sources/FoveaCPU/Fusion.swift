@@ -11,7 +11,7 @@ struct Fusion {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
         /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization
-        /// reads besides.
+        /// or its gradient reads besides.
         var add: (node: Int, residual: Graph.Value)?
         var activation: Int?
         /// The gradient of the activation whose result was pooled.
@@ -75,7 +75,9 @@ struct Fusion {
         }
         for (position, node) in graph.nodes.enumerated() where isLive[position] {
             switch node.operation {
-            case .batchNormGradient: fuseReLUGradient(beforeBatchNormGradient: position)
+            case .batchNormGradient:
+                fuseReLUGradient(beforeBatchNormGradient: position)
+                fuseSum(afterBatchNormGradient: position)
             case .poolGradient where hasPoolKernels: fuseActivationGradient(afterPoolGradient: position)
             default: break
             }
@@ -154,6 +156,16 @@ struct Fusion {
             reluSources[position] = .output
         }
         absorbed.insert(relu)
+    }
+
+    private mutating func fuseSum(afterBatchNormGradient position: Int) {
+        let value = graph.nodes[position].outputs[0]
+        guard let next = onlyReader(of: value), !absorbed.contains(next), chains[next]?.activation == nil,
+            case .add = graph.nodes[next].operation,
+            let residual = otherOperand(of: next, besides: value), isComputed(residual, before: position)
+        else { return }
+        chains[position, default: .none].add = (next, residual)
+        absorbed.insert(next)
     }
 
     private mutating func fuseActivationGradient(afterPoolGradient position: Int) {

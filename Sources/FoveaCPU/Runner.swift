@@ -12,8 +12,7 @@ import FoveaGraph
 /// A step with its memory, ready to run.
 final class Runner {
     let step: Step
-    /// The bytes of the step's arguments, each once whether read or written.
-    let byteCount: Int
+    var byteCount: Int { step.byteCount }
     private(set) var nanoseconds: UInt64 = 0
     private(set) var runCount = 0
     /// The median time of the step repeated by itself.
@@ -37,15 +36,12 @@ final class Runner {
             var arguments = arguments.map {
                 (number: $0.number, layout: $0.form.layout, pointer: areas[$0.form.buffer.index].baseAddress!)
             }
-            byteCount = arguments.reduce(0) { $0 + $1.layout.byteCount }
             if let scratchpad = step.scratchpad {
                 arguments.append((DNNL_ARG_SCRATCHPAD, scratchpad, scratch))
             }
             body = .primitive(try PrimitiveCall(descriptor, engine: engine, arguments: arguments))
         case .kernel(let makeBody, _):
-            let arguments = step.reads + step.writes
-            byteCount = Set(arguments).reduce(0) { $0 + areas[$1.index].count }
-            body = .kernel(makeBody(arguments.map { areas[$0.index].baseAddress! }))
+            body = .kernel(makeBody((step.reads + step.writes).map { areas[$0.index].baseAddress! }))
         }
     }
 

@@ -23,6 +23,8 @@ struct Step {
     var reads: [BufferID]
     var writes: [BufferID]
     var flops: Int
+    /// The bytes of the arguments, each once whether read or written.
+    var byteCount: Int
     /// An output that may take the memory of an input which nobody needs later.
     var inPlace: (output: BufferID, input: BufferID)?
     /// The layouts, for `explain`.

@@ -10,8 +10,17 @@ import Testing
         (1, 1, 3000, 64, 64), (2, 3, 7, 8, 20), (3, 1, 9, 16, 13), (2, 2, 16, 16, 32), (5, 4, 1600, 16, 57),
         (3, 5, 7, 1, 5), (2, 3, 49, 1, 3), (1, 2, 64, 1, 2), (7, 3, 9001, 1, 3), (40, 1, 1, 1, 1),
     ].map {
-        fovea_batch_norm(
-            outer: $0.0, blocks: $0.1, inner: $0.2, lanes: $0.3, channels: $0.4, epsilon: 1e-3)
+        norm(outer: $0.0, blocks: $0.1, inner: $0.2, lanes: $0.3, channels: $0.4)
+    }
+
+    /// Dense arrays.
+    private static func norm(
+        outer: Int, blocks: Int, inner: Int, lanes: Int, channels: Int
+    ) -> fovea_batch_norm {
+        let dense = fovea_distances(pixel: 0, part: 0)
+        return fovea_batch_norm(
+            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: 1e-3,
+            x: dense, y: dense, residual: dense, dy: dense, dx: dense)
     }
 
     /// Each element's channel, `nil` for padding.
@@ -82,8 +91,8 @@ import Testing
             var scratch = scratch()
             withUnsafePointer(to: norm) {
                 fovea_batch_norm_backward(
-                    $0, pass, x, scale, shift, mean, variance, output, dy, &passed, &dx, &dscale, &dshift,
-                    &scratch)
+                    $0, pass, x, scale, shift, mean, variance, output, dy, &passed, nil, &dx, &dscale,
+                    &dshift, &scratch)
             }
             return (dx, dscale, dshift, passed)
         }
@@ -163,8 +172,7 @@ import Testing
 
     /// Gradients of shifts that all but cancel are sums of many numbers of the opposite sign.
     @Test func keepsTheDigitsOfSumsThatCancel() {
-        let norm = fovea_batch_norm(
-            outer: 1, blocks: 1, inner: 20_000, lanes: 16, channels: 16, epsilon: 1e-3)
+        let norm = Self.norm(outer: 1, blocks: 1, inner: 20_000, lanes: 16, channels: 16)
         var given = Numbers(norm, seed: 4)
         // Products, since numbers of one grid all less the same number round in one direction.
         given.dy = zip(given.dy, given.residual).map { $0 * (1 + $1) }
@@ -217,7 +225,7 @@ import Testing
             given.dy.withUnsafeMutableBufferPointer {
                 fovea_batch_norm_backward(
                     norm, FOVEA_PASS_NORMALIZED, x, scale, shift, apart.mean, apart.variance, nil,
-                    $0.baseAddress, nil, $0.baseAddress, &dscale, &dshift, &scratch)
+                    $0.baseAddress, nil, nil, $0.baseAddress, &dscale, &dshift, &scratch)
             }
             given.x.withUnsafeMutableBufferPointer { x in
                 given.residual.withUnsafeBufferPointer {
@@ -251,6 +259,68 @@ import Testing
                 }
             }
             #expect(Array(UnsafeBufferPointer(start: y, count: count)) == expected.y && y[count] == 7)
+        }
+    }
+
+    /// Arrays with other channels between theirs give the same to the bit, and the others stay as they are.
+    @Test(arguments: norms) func worksAmongOtherChannels(norm: fovea_batch_norm) {
+        let given = Numbers(norm, seed: 8)
+        var apart = norm
+        func distances(_ extra: Int) -> fovea_distances {
+            let isOne = norm.blocks == 1
+            return fovea_distances(
+                pixel: isOne ? norm.lanes + extra : norm.lanes,
+                part: norm.blocks * norm.inner * (norm.lanes + (isOne ? extra : 0)) + 64 * extra)
+        }
+        (apart.x, apart.y, apart.residual) = (distances(1), distances(3), distances(16))
+        (apart.dy, apart.dx) = (distances(5), distances(2))
+        func spread(_ array: [Float], _ distances: fovea_distances) -> [Float] {
+            var result = [Float](repeating: 77, count: norm.outer * distances.part + 64)
+            for (place, number) in zip(places(distances), array) { result[place] = number }
+            return result
+        }
+        func places(_ distances: fovea_distances) -> [Int] {
+            (0..<norm.outer * norm.blocks * norm.inner * norm.lanes).map { i in
+                let (lane, pixel) = (i % norm.lanes, i / norm.lanes % norm.inner)
+                let block = i / norm.lanes / norm.inner % norm.blocks
+                let part = i / norm.lanes / norm.inner / norm.blocks
+                return part * distances.part + block * norm.inner * norm.lanes + pixel * distances.pixel
+                    + lane
+            }
+        }
+        let expected = given.forward(relu: true, adds: true)
+        var (mean, variance, scratch) = (given.shift, given.shift, given.scratch())
+        let nothing = given.x.map { _ in Float.nan }
+        var y = spread(nothing, apart.y)
+        withUnsafePointer(to: apart) {
+            fovea_batch_norm_forward(
+                $0, spread(given.x, apart.x), given.scale, given.shift,
+                spread(given.residual, apart.residual),
+                1, &y, &mean, &variance, &scratch)
+        }
+        #expect(y == spread(expected.y, apart.y))
+        #expect(mean == expected.mean && variance == expected.variance)
+
+        for pass in [FOVEA_PASS_ALL, FOVEA_PASS_NORMALIZED, FOVEA_PASS_OUTPUT] {
+            let known = given.forward(relu: pass != FOVEA_PASS_ALL, adds: pass == FOVEA_PASS_OUTPUT)
+            let gradient = given.backward(pass, mean: known.mean, variance: known.variance, output: known.y)
+            // Added to what lies where the gradient goes.
+            apart.residual = apart.dx
+            var (dx, passed) = (spread(given.residual, apart.dx), nothing)
+            var (dscale, dshift) = (given.shift, given.shift)
+            withUnsafePointer(to: apart) { norm in
+                dx.withUnsafeMutableBufferPointer {
+                    fovea_batch_norm_backward(
+                        norm, pass, spread(given.x, apart.x), given.scale, given.shift, known.mean,
+                        known.variance, spread(known.y, apart.y), spread(given.dy, apart.dy), &passed,
+                        $0.baseAddress, $0.baseAddress, &dscale, &dshift, &scratch)
+                }
+            }
+            let sums = zip(gradient.dx, given.residual).map { $0 + $1 }
+            let differences = zip(dx, spread(sums, apart.dx)).map { abs($0 - $1) }
+            #expect(differences.allSatisfy { $0 <= 1e-5 })
+            #expect(dscale == gradient.dscale && dshift == gradient.dshift)
+            if pass == FOVEA_PASS_OUTPUT { #expect(passed == gradient.passed) }
         }
     }
 

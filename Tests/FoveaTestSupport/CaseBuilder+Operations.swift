@@ -40,6 +40,7 @@ extension CaseBuilder {
         case .localResponseNorm: try buildLocalResponseNorm()
         case .normalizedStack: try buildNormalizedStack()
         case .normalizedSum: try buildNormalizedSum()
+        case .joinedChannels: try buildJoinedChannels()
         }
     }
 

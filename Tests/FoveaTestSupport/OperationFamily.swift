@@ -10,6 +10,7 @@ package enum OperationFamily: String, CaseIterable, Sendable {
     case reuse, convolutionStack, residualBlock, inceptionBlock, squeezeExcitation, perceptron
     // Last, so that the families above keep their random numbers.
     case parametricReLU, groupNorm, localResponseNorm, normalizedStack, normalizedSum
+    case joinedChannels
 
     /// Where the random numbers of the family begin.
     var streamNumber: Int { Self.allCases.firstIndex(of: self)! }

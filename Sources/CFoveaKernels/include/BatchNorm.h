@@ -4,14 +4,21 @@
 
 #include <stddef.h>
 
+/// How far apart pixels and parts are in an array that has other channels between them; 0 where it has none.
+typedef struct {
+    size_t pixel, part;
+} fovea_distances;
+
 /// Where the elements of a batch lie: channel `b * lanes + l` of pixel `i` of part `o` at
-/// `((o * blocks + b) * inner + i) * lanes + l`.
+/// `((o * blocks + b) * inner + i) * lanes + l`, or `o * part + b * inner * lanes + i * pixel + l` in an array with
+/// distances of its own. Of these, only those between parts may be other than dense where there are several blocks.
 ///
 /// Channels-last images are one part and one block; blocked ones have a part for each sample, row-major ones blocks of
 /// one lane besides. Lanes from `channels` on are padding, which is zero and stays so.
 typedef struct {
     size_t outer, blocks, inner, lanes, channels;
     float epsilon;
+    fovea_distances x, y, residual, dy, dx;
 } fovea_batch_norm;
 
 /// Which elements of a gradient a ReLU after the normalization lets pass.
@@ -40,11 +47,11 @@ void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const 
 
 /// The gradients with respect to `x`, `scale` and `shift`, from the batch's statistics and the gradient `dy` of what
 /// follows the normalization. Only `FOVEA_PASS_NORMALIZED` needs `shift`. With `FOVEA_PASS_OUTPUT`, `output` is the
-/// ReLU's, and what it lets pass of `dy` goes to `passed`, which may be `dy`; otherwise both may be null and `dx` may
-/// be `dy`.
+/// ReLU's, with the distances of `y`, and what it lets pass of `dy` goes to `passed`, which may be `dy` and is dense
+/// otherwise; else both may be null and `dx` may be `dy`. `residual`, which may be null or `dx`, is added to `dx`.
 void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
                                const float *shift, const float *mean, const float *variance, const float *output,
-                               const float *dy, float *passed, float *dx, float *dscale, float *dshift,
-                               void *scratch);
+                               const float *dy, float *passed, const float *residual, float *dx, float *dscale,
+                               float *dshift, void *scratch);
 
 #endif

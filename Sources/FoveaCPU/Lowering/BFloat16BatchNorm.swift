@@ -97,8 +97,9 @@ extension Compiler {
     private mutating func normalization(
         of value: Graph.Value, epsilon: Float, fusesReLU: Bool = false, usesGivenStatistics: Bool = false
     ) throws(PlanError) -> (Form, PrimitiveDescriptor)? {
-        let x = try storedForm(of: value)
-        guard x.layout.dtype == .bfloat16 else { return nil }
+        let present = try storedPart(of: value)
+        guard present.isWhole, present.form.layout.dtype == .bfloat16 else { return nil }
+        let x = present.form
         let engine = engine
         let flags =
             Self.flags(fusesReLU: fusesReLU) | (usesGivenStatistics ? dnnl_use_global_stats.rawValue : 0)

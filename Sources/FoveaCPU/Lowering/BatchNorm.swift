@@ -55,16 +55,17 @@ extension Compiler {
         _ node: Graph.Node, at position: Int, epsilon: Float, statistics: (Form, Form), areGiven: Bool
     ) throws(PlanError) {
         let chain = fusion.chains[position] ?? .none
-        let (x, kernel) = try normalizedSource(node.inputs[0], epsilon: epsilon)
+        let (x, norm) = try normalizedSource(node.inputs[0], epsilon: epsilon)
+        var kernel = norm
         let parameters = [try plainForm(of: node.inputs[1]), try plainForm(of: node.inputs[2])]
-        let y = makeForm(x.layout)
         var (name, result, inPlace) = (node.operation.name, node.outputs[0], x)
-        var inputs = [x] + parameters + (areGiven ? [statistics.0, statistics.1] : [])
+        var inputs = [x.form] + parameters + (areGiven ? [statistics.0, statistics.1] : [])
         if let add = chain.add {
             name += "+add"
             result = graph.nodes[add.node].outputs[0]
-            let residual = try form(of: add.residual, in: x.layout)
-            inputs.append(residual)
+            let residual = try part(of: add.residual, in: x.alone)
+            inputs.append(residual.form)
+            kernel.residual = residual.distances
             // A gradient reads `x` later, of what is added mostly not.
             if readers[node.inputs[0].index].last != position { inPlace = residual }
         }
@@ -73,14 +74,16 @@ extension Compiler {
             name += "+relu"
             result = graph.nodes[activation].outputs[0]
         }
+        let y = makePart(for: result, in: x.alone)
+        kernel.y = y.distances
         let adds = chain.add != nil
         // The values of the forward part are read by what follows at once, in the cache.
-        let streams: Int32 = isRecomputing && y.layout.byteCount >= Self.leastStreamed ? 1 : 0
+        let streams: Int32 = isRecomputing && y.alone.byteCount >= Self.leastStreamed ? 1 : 0
         emitKernel(
             name, path: node.path, reading: inputs,
-            writing: [y] + (areGiven ? [] : [statistics.0, statistics.1]) + [makeScratch(kernel)],
-            flops: graph.cost(of: node).flops, inPlace: (output: y, input: inPlace)
-        ) { pointers in
+            writing: [y.form] + (areGiven ? [] : [statistics.0, statistics.1]) + [makeScratch(kernel)],
+            flops: graph.cost(of: node).flops, inPlace: Part.inPlace(output: y, input: inPlace)
+        ) { [kernel] pointers in
             let scratch = pointers.last
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let residual = adds ? p[inputs.count - 1] : nil
@@ -124,54 +127,76 @@ extension Compiler {
     mutating func lowerBatchNormGradient(
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
-        if try lowerBFloat16BatchNormGradient(node, at: position, epsilon: gradient.epsilon) { return }
-        let (x, kernel) = try normalizedSource(node.inputs[0], epsilon: gradient.epsilon)
-        var inputs = [x]
+        let add = fusion.chains[position]?.add
+        if try lowerBFloat16BatchNormGradient(node, at: position, epsilon: gradient.epsilon) {
+            if let add { try lowerBinary(FOVEA_ADD, graph.nodes[add.node], at: add.node) }
+            return
+        }
+        let (x, norm) = try normalizedSource(node.inputs[0], epsilon: gradient.epsilon)
+        var kernel = norm
+        var inputs = [x.form]
         for input in node.inputs[1...3] { inputs.append(try plainForm(of: input)) }
         let channels = graph.shape(of: node.inputs[1])
-        let (dx, dscale, dshift) = (makeForm(x.layout), makePlainForm(channels), makePlainForm(channels))
-        var outputs = [dx, dscale, dshift]
-        let dy: Form
+        let (dscale, dshift) = (makePlainForm(channels), makePlainForm(channels))
+        let dy: Part
         let pass: fovea_pass
-        var shared = dx
+        var passed: Part?
         if let source = fusion.reluSources[position], let relu = graph.producer(of: node.inputs[4]) {
-            dy = try form(of: relu.inputs[1], in: x.layout)
-            inputs.append(dy)
+            dy = try part(of: relu.inputs[1], in: x.alone)
+            inputs.append(dy.form)
             switch source {
             case .normalized:
                 pass = FOVEA_PASS_NORMALIZED
                 inputs.append(try shift(ofBatchNormWithMean: node.inputs[2]))
             case .output:
                 pass = FOVEA_PASS_OUTPUT
-                inputs.append(try form(of: relu.inputs[0], in: x.layout))
-                shared = makeForm(x.layout)
-                outputs.append(shared)
+                let output = try part(of: relu.inputs[0], in: x.alone)
+                inputs.append(output.form)
+                kernel.y = output.distances
+                let shared = Part(whole: makeForm(x.alone))
+                passed = shared
                 define(node.inputs[4], as: shared)
             }
         } else {
             pass = FOVEA_PASS_ALL
-            dy = try form(of: node.inputs[4], in: x.layout)
-            inputs.append(dy)
+            dy = try part(of: node.inputs[4], in: x.alone)
+            inputs.append(dy.form)
         }
+        kernel.dy = dy.distances
+        var name = node.operation.name + (pass == FOVEA_PASS_ALL ? "" : "+relu")
+        var dx = Part(whole: makeForm(x.alone))
+        var inPlace = Part.inPlace(output: passed ?? dx, input: dy)
+        if let add {
+            name += "+add"
+            let residual = try part(of: add.residual, in: x.alone)
+            inputs.append(residual.form)
+            kernel.residual = residual.distances
+            if joining.sumsInPlace.contains(position), !residual.isWhole { dx = residual }
+            if readers[add.residual.index].last == add.node {
+                inPlace = Part.inPlace(output: dx, input: residual) ?? inPlace
+            }
+        }
+        kernel.dx = dx.distances
         emitKernel(
-            node.operation.name + (pass == FOVEA_PASS_ALL ? "" : "+relu"), path: node.path, reading: inputs,
-            writing: outputs + [makeScratch(kernel)], flops: graph.cost(of: node).flops,
-            inPlace: (output: shared, input: dy)
-        ) { pointers in
+            name, path: node.path, reading: inputs,
+            writing: [dx.form, dscale, dshift] + (passed.map { [$0.form] } ?? []) + [makeScratch(kernel)],
+            flops: graph.cost(of: node).flops, inPlace: inPlace
+        ) { [kernel] pointers in
             let scratch = pointers.last
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let out = Array(p.dropFirst(inputs.count))
             let shift = pass == FOVEA_PASS_NORMALIZED ? p[5] : nil
             let (output, passed) = pass == FOVEA_PASS_OUTPUT ? (p[5], out[3]) : (nil, nil)
+            let residual = add == nil ? nil : p[inputs.count - 1]
             return {
                 withUnsafePointer(to: kernel) {
                     fovea_batch_norm_backward(
-                        $0, pass, p[0], p[1], shift, p[2], p[3], output, p[4], passed, out[0], out[1],
-                        out[2], scratch)
+                        $0, pass, p[0], p[1], shift, p[2], p[3], output, p[4], passed, residual, out[0],
+                        out[1], out[2], scratch)
                 }
             }
         }
-        define(node.outputs[0], as: dx)
+        define(add.map { graph.nodes[$0.node].outputs[0] } ?? node.outputs[0], as: dx)
         define(node.outputs[1], as: dscale)
         define(node.outputs[2], as: dshift)
     }
@@ -187,16 +212,16 @@ extension Compiler {
     /// `value` in a layout that the kernels work on, with its channels apart, which a vector flattened from images has not.
     private mutating func normalizedSource(
         _ value: Graph.Value, epsilon: Float
-    ) throws(PlanError) -> (Form, fovea_batch_norm) {
+    ) throws(PlanError) -> (Part, fovea_batch_norm) {
         let shape = graph.shape(of: value)
-        var form = try form(of: value)
-        if form.layout.dimensions != shape.dimensions { form = try plainForm(of: value) }
-        if let kernel = fovea_batch_norm(form.layout, epsilon: epsilon) { return (form, kernel) }
-        form = try self.form(of: value, in: .channelsLast(shape.dimensions))
-        guard let kernel = fovea_batch_norm(form.layout, epsilon: epsilon) else {
-            throw PlanError("batch normalization has no kernel for \(form.layout)")
+        var part = try part(of: value)
+        if part.alone.dimensions != shape.dimensions { part = Part(whole: try plainForm(of: value)) }
+        if let kernel = fovea_batch_norm(part, epsilon: epsilon) { return (part, kernel) }
+        part = Part(whole: try form(of: value, in: .channelsLast(shape.dimensions)))
+        guard let kernel = fovea_batch_norm(part, epsilon: epsilon) else {
+            throw PlanError("batch normalization has no kernel for \(part.alone)")
         }
-        return (form, kernel)
+        return (part, kernel)
     }
 
     private mutating func makeScratch(_ kernel: fovea_batch_norm) -> Form {
@@ -205,9 +230,26 @@ extension Compiler {
     }
 }
 
+extension Part {
+    /// How far apart the kernels find pixels and parts.
+    fileprivate var distances: fovea_distances {
+        if isWhole { return .none }
+        let strides = form.layout.strides
+        // The innermost axis that has several pixels.
+        let axis = alone.isBatchInnermost ? 0 : [3, 2].first { alone.dimensions[$0] > 1 } ?? 0
+        return fovea_distances(pixel: strides[axis], part: strides[0])
+    }
+
+    /// The forms of what may take the memory of `input`, unless one of them is among other channels.
+    fileprivate static func inPlace(output: Part, input: Part) -> (output: Form, input: Form)? {
+        output.isWhole && input.isWhole ? (output.form, input.form) : nil
+    }
+}
+
 extension fovea_batch_norm {
-    /// The kernels' view of images or vectors in the given layout, if they work on it.
-    fileprivate init?(_ layout: MemoryDescriptor, epsilon: Float) {
+    /// The kernels' view of images or vectors that lie as `x` does, if they work on that.
+    fileprivate init?(_ x: Part, epsilon: Float) {
+        let layout = x.alone
         let extents = layout.dimensions
         let (batch, channels, pixels) = (extents[0], extents[1], extents.dropFirst(2).reduce(1, *))
         let (outer, blocks, inner, lanes): (Int, Int, Int, Int)
@@ -224,6 +266,12 @@ extension fovea_batch_norm {
             return nil
         }
         self.init(
-            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: epsilon)
+            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: epsilon,
+            x: x.distances, y: .none, residual: .none, dy: .none, dx: .none)
     }
+}
+
+extension fovea_distances {
+    /// Those of an array without other channels.
+    fileprivate static var none: fovea_distances { fovea_distances(pixel: 0, part: 0) }
 }

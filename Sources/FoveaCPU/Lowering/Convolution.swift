@@ -94,7 +94,9 @@ extension Compiler {
                 destination: dtype == .float32 ? destination?.storing(dtype) : destination)
         }
         if let add = chain.add {
-            residual = try form(of: add.residual, in: descriptor.layout(DNNL_ARG_DST))
+            let present = try form(of: add.residual, in: descriptor.layout(DNNL_ARG_DST))
+            let holdsParts = buffers[present.buffer.index].holdsParts
+            residual = holdsParts ? try copy(present, path: node.path) : present
         }
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         if descriptor.layout(DNNL_ARG_WEIGHTS).dtype != .float32 {

@@ -24,8 +24,10 @@ extension Compiler {
         define(node.outputs[0], as: Form(layout: .plain(dimensions), buffer: plain.buffer))
     }
 
-    mutating func lowerConcatenate(_ concatenate: Operation.Concatenate, _ node: Graph.Node) throws(PlanError)
-    {
+    mutating func lowerConcatenate(
+        _ concatenate: Operation.Concatenate, _ node: Graph.Node, at position: Int
+    ) throws(PlanError) {
+        if try lowerJoined(node, at: position) { return }
         let shape = graph.shape(of: node.outputs[0])
         var parts: [Form] = []
         for input in node.inputs {
@@ -53,15 +55,21 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
-    /// Copies the part out in the layout of the whole, which the gradients of joined branches share, unless that has
+    /// Copies the part out, if it cannot stay, in the layout of the whole, which the gradients of joined branches share, unless that has
     /// blocks which the part would cut.
-    mutating func lowerSlice(_ slice: Operation.Slice, _ node: Graph.Node) throws(PlanError) {
+    mutating func lowerSlice(
+        _ slice: Operation.Slice, _ node: Graph.Node, at position: Int
+    ) throws(PlanError) {
+        if try lowerView(slice, node, at: position) { return }
         let (from, to) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
         var offsets = [Int](repeating: 0, count: from.rank)
         offsets[slice.axis] = slice.start
-        var x = try storedForm(of: node.inputs[0])
+        let whole = try storedPart(of: node.inputs[0])
+        var x = whole.form
         var layouts: (part: MemoryDescriptor, alone: MemoryDescriptor)?
-        if x.layout.dimensions == from.dimensions { layouts = x.layout.part(to.dimensions, at: offsets) }
+        if whole.alone.dimensions == from.dimensions {
+            layouts = x.layout.part(to.dimensions, at: offsets, order: whole.alone)
+        }
         if layouts == nil {
             x = try plainForm(of: node.inputs[0])
             layouts = x.layout.part(to.dimensions, at: offsets)

@@ -8,17 +8,17 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
     let dimensions: [Int]
     /// The type of the elements.
     let dtype: DType
-    /// The size in bytes, with the padding of blocked layouts.
+    /// The size in bytes, with the padding of blocked layouts; of a part, what it would be alone.
     let byteCount: Int
 
-    private init(owning handle: dnnl_memory_desc_t) {
+    private init(owning handle: dnnl_memory_desc_t, byteCount: Int? = nil) {
         self.handle = handle
         var rank: Int32 = 0
         dnnl_memory_desc_query(handle, dnnl_query_ndims_s32, &rank)
         var extents: UnsafePointer<dnnl_dim_t>?
         dnnl_memory_desc_query(handle, dnnl_query_dims, &extents)
         dimensions = (0..<Int(rank)).map { Int(extents![$0]) }
-        byteCount = dnnl_memory_desc_get_size(handle)
+        self.byteCount = byteCount ?? dnnl_memory_desc_get_size(handle)
         var type = dnnl_f32
         dnnl_memory_desc_query(handle, dnnl_query_data_type, &type)
         dtype =
@@ -83,19 +83,21 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
 
     /// How the part of extents `dimensions` that begins at `offsets` lies in the memory of the whole, and how it lies in
     /// memory of its own in the same order; `nil` where the order has none or the part cuts a block.
+    ///
+    /// Parts of a part are made with the layout `order` that the whole part has alone.
     func part(
-        _ dimensions: [Int], at offsets: [Int]
+        _ dimensions: [Int], at offsets: [Int], order: MemoryDescriptor? = nil
     ) -> (part: MemoryDescriptor, alone: MemoryDescriptor)? {
         var handle: dnnl_memory_desc_t?
-        guard let alone = sameOrder(dimensions, dtype),
+        guard let alone = (order ?? self).sameOrder(dimensions, dtype),
             dnnl_memory_desc_create_submemory(
                 &handle, self.handle, dimensions.map(Int64.init), offsets.map(Int64.init)) == dnnl_success
         else { return nil }
-        return (MemoryDescriptor(owning: handle!), alone)
+        return (MemoryDescriptor(owning: handle!, byteCount: alone.byteCount), alone)
     }
 
     /// The layout of other extents with the axes in the same order and in blocks of the same size.
-    private func sameOrder(_ extents: [Int], _ dtype: DType) -> MemoryDescriptor? {
+    func sameOrder(_ extents: [Int], _ dtype: DType) -> MemoryDescriptor? {
         if isPlain { return .plain(extents, dtype) }
         guard dimensions.count == 4 else { return nil }
         if self == .channelsLast(dimensions, self.dtype) { return .channelsLast(extents, dtype) }
@@ -130,6 +132,20 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
     /// Whether this is an image with the samples of a batch side by side.
     var isBatchInnermost: Bool {
         dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions, dtype)
+    }
+
+    /// How far in the memory the first element lies, in elements: not at the start for a part.
+    var offset: Int {
+        var offset: dnnl_dim_t = 0
+        dnnl_memory_desc_query(handle, dnnl_query_submemory_offset_s64, &offset)
+        return Int(offset)
+    }
+
+    /// How far apart elements, or blocks, lie along each axis.
+    var strides: [Int] {
+        var strides: UnsafePointer<dnnl_dim_t>?
+        dnnl_memory_desc_query(handle, dnnl_query_strides, &strides)
+        return dimensions.indices.map { Int(strides![$0]) }
     }
 
     /// Whether there are no gaps: the bytes are those of the elements alone.
