@@ -35,7 +35,8 @@ final class CPUPlan: MeasuredPlan {
             !step.writes.isEmpty && step.writes.allSatisfy { compiler.buffers[$0.index].isStatic }
         }
         let layout = MemoryLayoutPlan(
-            buffers: compiler.buffers,
+            buffers: compiler.buffers, flatArenas: compiler.flatArenas,
+            gradientArenas: compiler.gradientArenas,
             preparation: zip(compiler.steps, isStatic).filter(\.1).map(\.0),
             steps: zip(compiler.steps, isStatic).filter { !$0.1 }.map(\.0))
         let scratchByteCount = compiler.steps.map { $0.scratchpad?.byteCount ?? 0 }.max() ?? 0
@@ -44,7 +45,9 @@ final class CPUPlan: MeasuredPlan {
         let persistent = try MemoryRegion(layout.persistentByteCount)
         let scratch = try MemoryRegion(scratchByteCount)
         var flats: [MemoryRegion] = []
-        for byteCount in compiler.flatArenas { flats.append(try MemoryRegion(byteCount)) }
+        for (index, byteCount) in compiler.flatArenas.enumerated() {
+            flats.append(try MemoryRegion(compiler.gradientArenas.contains(index) ? 0 : byteCount))
+        }
         regions = [arena, persistent, scratch] + flats
         pointers = compiler.buffers.indices.map { index in
             switch layout.places[index] {

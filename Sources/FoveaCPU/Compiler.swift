@@ -23,6 +23,8 @@ struct Compiler {
     var buffers: [Buffer] = []
     /// The sizes in bytes of the flat arenas of weights, gradients and slots.
     private(set) var flatArenas: [Int] = []
+    /// Those that hold gradients, which are not kept between runs.
+    private(set) var gradientArenas: Set<Int> = []
     private(set) var inputBuffers: [BufferID] = []
     private(set) var outputForms: [Form] = []
     /// Where each variable lives between runs.
@@ -480,6 +482,7 @@ struct Compiler {
             writes += tensors
         }
         flatArenas += Array(repeating: offset, count: tensorCount)
+        gradientArenas.insert(firstArena + 1)
         let scalars = try key.scalars.map { value throws(PlanError) in try form(of: value) }
         emitUpdate(key.operation, count: offset / 4, scalars: scalars, gradients: reads, tensors: writes)
     }

@@ -11,10 +11,17 @@ struct MemoryLayoutPlan {
     private(set) var arenaByteCount = 0
     private(set) var persistentByteCount = 0
 
+    /// The places in the arena of those flat arenas whose content is not kept between runs.
+    private var starts: [Int: Int] = [:]
+
     /// - Parameters:
+    ///   - flatArenas: the sizes of the flat arenas in bytes.
+    ///   - gradientArenas: those that hold gradients. The memory of each of these is free for others until it is computed.
     ///   - preparation: the steps that run once before the others, in order; what only they read shares the arena.
     ///   - steps: those that run every time, in order.
-    init(buffers: [Buffer], preparation: [Step], steps: [Step]) {
+    init(
+        buffers: [Buffer], flatArenas: [Int], gradientArenas: Set<Int>, preparation: [Step], steps: [Step]
+    ) {
         var buffers = buffers
         let first = preparation.count
         let steps = preparation + steps
@@ -39,11 +46,21 @@ struct MemoryLayoutPlan {
         let arenaOwners = buffers.indices.filter {
             buffers[$0].place == .arena && owner[$0] == $0 && life[$0] != nil
         }
-        let planner = MemoryPlanner(
-            arenaOwners.map {
-                MemoryPlanner.Request(byteCount: buffers[$0].byteCount, life: life[$0]!)
-            })
-        arenaByteCount = planner.byteCount
+        for arena in gradientArenas.sorted() {
+            starts[arena] = arenaByteCount
+            arenaByteCount += flatArenas[arena]
+        }
+        func request(_ index: Int) -> MemoryPlanner.Request {
+            MemoryPlanner.Request(byteCount: buffers[index].byteCount, life: life[index]!)
+        }
+        let gradients = buffers.indices.compactMap { index -> (offset: Int, request: MemoryPlanner.Request)? in
+            guard case .flat(let arena, let offset) = buffers[index].place, let start = starts[arena] else {
+                return nil
+            }
+            return (start + offset, request(index))
+        }
+        let planner = MemoryPlanner(arenaOwners.map(request), fixed: gradients)
+        arenaByteCount = max(arenaByteCount, planner.byteCount)
         var offsets = [Int](repeating: 0, count: buffers.count)
         for (index, offset) in zip(arenaOwners, planner.offsets) { offsets[index] = offset }
 
@@ -53,7 +70,9 @@ struct MemoryLayoutPlan {
             case .persistent:
                 places.append(.persistent(persistentByteCount))
                 persistentByteCount += MemoryPlanner.aligned(buffer.byteCount)
-            case .flat(let arena, let offset): places.append(.flat(arena: arena, offset: offset))
+            case .flat(let arena, let offset):
+                let start = starts[arena]
+                places.append(start.map { .arena($0 + offset) } ?? .flat(arena: arena, offset: offset))
             }
         }
     }

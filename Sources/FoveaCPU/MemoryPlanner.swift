@@ -1,7 +1,7 @@
 /// Places buffers that live for a part of the steps into one arena, so that two share memory only if they never live
 /// at the same time.
 ///
-/// Largest first, each at the lowest offset that is free for its whole life.
+/// Some have their place already; the others come largest first, each at the lowest offset that is free for its whole life.
 struct MemoryPlanner {
     struct Request {
         var byteCount: Int
@@ -17,14 +17,17 @@ struct MemoryPlanner {
     /// The size of the arena in bytes.
     private(set) var byteCount = 0
 
-    init(_ requests: [Request]) {
+    /// - Parameter fixed: buffers whose offsets are given, sharing memory with each other at no time.
+    init(_ requests: [Request], fixed: [(offset: Int, request: Request)] = []) {
         offsets = Array(repeating: 0, count: requests.count)
         let bySize = requests.indices.sorted {
             (requests[$0].byteCount, requests[$1].life.lowerBound)
                 > (requests[$1].byteCount, requests[$0].life.lowerBound)
         }
         // Sorted by offset.
-        var placed: [(offset: Int, end: Int, life: ClosedRange<Int>)] = []
+        var placed = fixed.map { (offset: $0, end: $0 + Self.aligned($1.byteCount), life: $1.life) }
+        placed.sort { $0.offset < $1.offset }
+        byteCount = placed.map(\.end).max() ?? 0
         for index in bySize {
             let request = requests[index]
             let size = Self.aligned(request.byteCount)
