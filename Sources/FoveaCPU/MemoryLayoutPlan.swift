@@ -53,7 +53,7 @@ struct MemoryLayoutPlan {
         func request(_ index: Int) -> MemoryPlanner.Request {
             MemoryPlanner.Request(byteCount: buffers[index].byteCount, life: life[index]!)
         }
-        let gradients = buffers.indices.compactMap { index -> (offset: Int, request: MemoryPlanner.Request)? in
+        let gradients = buffers.indices.compactMap { index -> (Int, MemoryPlanner.Request)? in
             guard case .flat(let arena, let offset) = buffers[index].place, let start = starts[arena] else {
                 return nil
             }
