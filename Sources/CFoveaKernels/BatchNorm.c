@@ -16,6 +16,11 @@ enum {
     MAPPED = 4,
     // The channels of a piece at most: their sums stay in the first-level cache.
     PIECE_CHANNELS = 512,
+    // From this many channels on, a few pixels lie too far apart to be worked on side by side as fast as one after the
+    // other (Documentation/Decisions/0008-batch-norm.md).
+    LEAST_IN_ORDER = 128,
+    // Of this many at most, the sums of a pixel are read and written as fast as its values.
+    MOST_SUMMED_IN_ORDER = 256,
     // The vector that a row of one channel is cut into.
     ROW_LANES = 16,
     // The pixels from which a first guess of the mean is made.
@@ -66,6 +71,9 @@ struct context {
     void (*job)(const context *, range blocks);
     int isWhole;  // whether the job is done for all blocks at once, the threads sharing the parts
 };
+
+// What is added up with its products: `x - center`, or gradients, of those that pass a ReLU (see `fovea_pass`).
+typedef enum { VALUES, GRADIENTS, GRADIENTS_NORMALIZED, GRADIENTS_OUTPUT } summed;
 
 #define FOVEA_LANES_HEADER "BatchNormLanes.h"
 #include "BothWidths.h"

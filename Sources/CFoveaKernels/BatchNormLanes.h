@@ -37,29 +37,100 @@ FOVEA_INLINE void FOVEA_NAME(store)(const VECTOR *value, float *to, size_t count
         if (c < p->count) FOVEA_STEP(step, rest < most ? rest : most, p->count - c, __VA_ARGS__);       \
     }
 
+// A copy of the piece that no store can change, so that its numbers stay in registers.
+#define FOVEA_LOCAL         \
+    piece copy = *given;    \
+    const piece *p = &copy;
+
 // The place of the step's first element in an image.
 #define FOVEA_FIRST(name) (p->starts[name] + first * p->apart[name] + channel)
 
-FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t pixels, size_t count, size_t channel,
-                                       size_t first, int unused) {
-    const float *x = FOVEA_FIRST(X);
-    const size_t x_apart = p->apart[X];
-    VECTOR center = FOVEA_ARRAY(CENTER), sum = {0}, square = {0};
-    (void)k;
-    (void)unused;
-    for (size_t i = 0; i < pixels; i++, x += x_apart) {
-        VECTOR v = center;
-        FOVEA_NAME(load)(&v, x, count);
-        v = v - center;
-        sum = sum + v;
-        square = square + v * v;
+// What the ReLU lets pass of `dy`. The normalized value, where that is computed anew, is that of the forward function
+// to the bit.
+#define FOVEA_PASSED(sign) (VECTOR)((WORD)((sign) > 0) & (WORD)dy)
+
+// What is added up for a vector of channels of one pixel: `x - center` and its square, or `dy` and `dy (x - center)`,
+// of what passes the ReLU.
+FOVEA_INLINE void FOVEA_NAME(terms)(const piece *p, size_t count, size_t channel, size_t first, summed kind,
+                                    VECTOR *term, VECTOR *product) {
+    VECTOR center = FOVEA_ARRAY(CENTER), v = center, dy = {0};
+    FOVEA_NAME(load)(&v, FOVEA_FIRST(X), count);
+    v = v - center;
+    if (kind == VALUES) {
+        *term = v;
+        *product = v * v;
+        return;
     }
-    *(DOUBLES *)(p->sum + channel) += __builtin_convertvector(sum, DOUBLES);
-    *(DOUBLES *)(p->product + channel) += __builtin_convertvector(square, DOUBLES);
+    FOVEA_NAME(load)(&dy, FOVEA_FIRST(DY), count);
+    if (kind == GRADIENTS_NORMALIZED) dy = FOVEA_PASSED(v * FOVEA_ARRAY(FACTOR) + FOVEA_ARRAY(SHIFT));
+    if (kind == GRADIENTS_OUTPUT) {
+        VECTOR y = {0};
+        FOVEA_NAME(load)(&y, FOVEA_FIRST(Y), count);
+        dy = FOVEA_PASSED(y);
+        FOVEA_NAME(store)(&dy, FOVEA_FIRST(PASSED), count);
+    }
+    *term = dy;
+    *product = dy * v;
 }
 
-// sum += x - center, product += (x - center)^2.
-FOVEA_TARGET static void FOVEA_NAME(sum)(const context *k, const piece *p) { FOVEA_EACH(SUMMED, sum_step, 0) }
+#define FOVEA_ADD_DOUBLES(sum, value) *(DOUBLES *)(sum) += __builtin_convertvector(value, DOUBLES);
+
+// The sums of a vector of channels of a few pixels.
+FOVEA_INLINE void FOVEA_NAME(sum_step)(const context *k, const piece *p, size_t pixels, size_t count, size_t channel,
+                                       size_t first, summed kind) {
+    VECTOR sum = {0}, products = {0}, term, product;
+    (void)k;
+    for (size_t i = 0; i < pixels; i++) {
+        FOVEA_NAME(terms)(p, count, channel, first + i, kind, &term, &product);
+        sum = sum + term;
+        products = products + product;
+    }
+    FOVEA_ADD_DOUBLES(p->sum + channel, sum)
+    FOVEA_ADD_DOUBLES(p->product + channel, products)
+}
+
+// The sums of all channels of a pixel.
+FOVEA_INLINE void FOVEA_NAME(sum_pixel)(const piece *p, size_t pixel, summed kind, float *sums, float *products) {
+    VECTOR term, product;
+    size_t c = 0;
+    for (; c + LANES <= p->count; c += LANES) {
+        FOVEA_NAME(terms)(p, LANES, c, pixel, kind, &term, &product);
+        *(VECTOR *)(sums + c) += term;
+        *(VECTOR *)(products + c) += product;
+    }
+    if (c == p->count) return;
+    FOVEA_NAME(terms)(p, p->count - c, c, pixel, kind, &term, &product);
+    *(VECTOR *)(sums + c) += term;
+    *(VECTOR *)(products + c) += product;
+}
+
+// Adds a few pixels in float and the sums in double. The order of sums, and so the bits, is the same both ways.
+FOVEA_INLINE void FOVEA_NAME(add_up)(const context *k, const piece *given, summed kind) {
+    FOVEA_LOCAL
+    if (p->count < LEAST_IN_ORDER || k->norm->lanes > MOST_SUMMED_IN_ORDER) {
+        FOVEA_EACH(SUMMED, sum_step, kind)
+        return;
+    }
+    for (size_t i = 0; i < p->pixels; i += SUMMED) {
+        float sums[MOST_SUMMED_IN_ORDER] = {0}, products[MOST_SUMMED_IN_ORDER] = {0};
+        for (size_t pixel = i; pixel < p->pixels && pixel < i + SUMMED; pixel++)
+            FOVEA_NAME(sum_pixel)(p, pixel, kind, sums, products);
+        for (size_t c = 0; c < p->count; c += LANES) {
+            FOVEA_ADD_DOUBLES(p->sum + c, *(VECTOR *)(sums + c))
+            FOVEA_ADD_DOUBLES(p->product + c, *(VECTOR *)(products + c))
+        }
+    }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(sum)(const context *k, const piece *p) { FOVEA_NAME(add_up)(k, p, VALUES); }
+
+FOVEA_TARGET static void FOVEA_NAME(gradient_sum)(const context *k, const piece *p) {
+    switch (k->pass) {
+    case FOVEA_PASS_ALL: FOVEA_NAME(add_up)(k, p, GRADIENTS); break;
+    case FOVEA_PASS_NORMALIZED: FOVEA_NAME(add_up)(k, p, GRADIENTS_NORMALIZED); break;
+    case FOVEA_PASS_OUTPUT: FOVEA_NAME(add_up)(k, p, GRADIENTS_OUTPUT); break;
+    }
+}
 
 FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, size_t pixels, size_t count,
                                              size_t channel, size_t first, int add, int relu, int streams) {
@@ -84,15 +155,24 @@ FOVEA_INLINE void FOVEA_NAME(normalize_step)(const context *k, const piece *p, s
     }
 }
 
-#define FOVEA_NORMALIZE(add, relu)                           \
-    if (k->streams) {                                        \
-        FOVEA_EACH(MAPPED, normalize_step, add, relu, 1)     \
-    } else {                                                 \
-        FOVEA_EACH(MAPPED, normalize_step, add, relu, 0)     \
+// The same for each pixel or, where they do not go in order, for a few.
+#define FOVEA_MAP(step, ...)                     \
+    if (p->count < LEAST_IN_ORDER) {             \
+        FOVEA_EACH(MAPPED, step, __VA_ARGS__)    \
+    } else {                                     \
+        FOVEA_EACH(1, step, __VA_ARGS__)         \
+    }
+
+#define FOVEA_NORMALIZE(add, relu)                   \
+    if (k->streams) {                                \
+        FOVEA_MAP(normalize_step, add, relu, 1)      \
+    } else {                                         \
+        FOVEA_MAP(normalize_step, add, relu, 0)      \
     }
 
 // y = (x - center) factor + shift + residual, at least zero after a ReLU.
-FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p) {
+FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *given) {
+    FOVEA_LOCAL
     if (p->starts[RESIDUAL]) {
         if (k->relu) {
             FOVEA_NORMALIZE(1, 1)
@@ -103,48 +183,6 @@ FOVEA_TARGET static void FOVEA_NAME(normalize)(const context *k, const piece *p)
         FOVEA_NORMALIZE(0, 1)
     } else {
         FOVEA_NORMALIZE(0, 0)
-    }
-}
-
-// What the ReLU lets pass of `dy`. The normalized value, where that is computed anew, is that of the forward function
-// to the bit.
-#define FOVEA_PASSED(sign) (VECTOR)((WORD)((sign) > 0) & (WORD)dy)
-
-FOVEA_INLINE void FOVEA_NAME(gradient_sum_step)(const context *k, const piece *p, size_t pixels, size_t count,
-                                                size_t channel, size_t first, fovea_pass pass) {
-    const float *x = FOVEA_FIRST(X), *gradient = FOVEA_FIRST(DY);
-    const float *output = pass == FOVEA_PASS_OUTPUT ? FOVEA_FIRST(Y) : NULL;
-    float *passed = pass == FOVEA_PASS_OUTPUT ? FOVEA_FIRST(PASSED) : NULL;
-    const size_t x_apart = p->apart[X], gradient_apart = p->apart[DY], output_apart = p->apart[Y],
-                 passed_apart = p->apart[PASSED];
-    VECTOR center = FOVEA_ARRAY(CENTER), factor = FOVEA_ARRAY(FACTOR), shift = FOVEA_ARRAY(SHIFT);
-    VECTOR sum = {0}, product = {0};
-    (void)k;
-    for (size_t i = 0; i < pixels; i++) {
-        VECTOR v = center, dy = {0};
-        FOVEA_NAME(load)(&v, x + i * x_apart, count);
-        FOVEA_NAME(load)(&dy, gradient + i * gradient_apart, count);
-        v = v - center;
-        if (pass == FOVEA_PASS_NORMALIZED) dy = FOVEA_PASSED(v * factor + shift);
-        if (pass == FOVEA_PASS_OUTPUT) {
-            VECTOR y = {0};
-            FOVEA_NAME(load)(&y, output + i * output_apart, count);
-            dy = FOVEA_PASSED(y);
-            FOVEA_NAME(store)(&dy, passed + i * passed_apart, count);
-        }
-        sum = sum + dy;
-        product = product + dy * v;
-    }
-    *(DOUBLES *)(p->sum + channel) += __builtin_convertvector(sum, DOUBLES);
-    *(DOUBLES *)(p->product + channel) += __builtin_convertvector(product, DOUBLES);
-}
-
-// sum += dy, product += dy (x - center), of what passes the ReLU.
-FOVEA_TARGET static void FOVEA_NAME(gradient_sum)(const context *k, const piece *p) {
-    switch (k->pass) {
-    case FOVEA_PASS_ALL: FOVEA_EACH(SUMMED, gradient_sum_step, FOVEA_PASS_ALL) break;
-    case FOVEA_PASS_NORMALIZED: FOVEA_EACH(SUMMED, gradient_sum_step, FOVEA_PASS_NORMALIZED) break;
-    case FOVEA_PASS_OUTPUT: FOVEA_EACH(SUMMED, gradient_sum_step, FOVEA_PASS_OUTPUT) break;
     }
 }
 
@@ -176,13 +214,14 @@ FOVEA_INLINE void FOVEA_NAME(gradient_step)(const context *k, const piece *p, si
 
 #define FOVEA_GRADIENT(pass)                        \
     if (p->starts[RESIDUAL]) {                \
-        FOVEA_EACH(MAPPED, gradient_step, pass, 1)  \
+        FOVEA_MAP(gradient_step, pass, 1)  \
     } else {                                        \
-        FOVEA_EACH(MAPPED, gradient_step, pass, 0)  \
+        FOVEA_MAP(gradient_step, pass, 0)  \
     }
 
 // dx = factor (dy - mean - (x - center) slope) + residual, of what passes the ReLU.
-FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *p) {
+FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *given) {
+    FOVEA_LOCAL
     switch (k->pass) {
     case FOVEA_PASS_ALL: FOVEA_GRADIENT(FOVEA_PASS_ALL) break;
     case FOVEA_PASS_NORMALIZED: FOVEA_GRADIENT(FOVEA_PASS_NORMALIZED) break;
@@ -193,7 +232,10 @@ FOVEA_TARGET static void FOVEA_NAME(gradient)(const context *k, const piece *p) 
 #undef FOVEA_GRADIENT
 #undef FOVEA_PASSED
 #undef FOVEA_NORMALIZE
+#undef FOVEA_MAP
+#undef FOVEA_ADD_DOUBLES
 #undef FOVEA_FIRST
+#undef FOVEA_LOCAL
 #undef FOVEA_EACH
 #undef FOVEA_STEP
 #undef FOVEA_ARRAY
