@@ -76,7 +76,8 @@ extension Compiler {
         {
             var y = try lowerWinogradConvolution(
                 convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
-                isRectified: post.activation == .relu, name: takesActivation ? name : node.operation.name)
+                isRectified: post.activation == .relu, result: result,
+                name: takesActivation ? name : node.operation.name)
             if let function = post.activation, !takesActivation {
                 y = try elementwise("\(function)", node, function.eltwise, of: y)
             }
