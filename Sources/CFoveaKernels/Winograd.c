@@ -129,12 +129,13 @@ static void multiply(const fovea_winograd *p, const factors *f, int isGradient, 
 }
 
 // As many tiles at a time as keep the transforms of a chunk in the second-level cache, but so many that each transformed
-// tap is used often enough while it is in a register; of groups that share vectors in the first, for there are few taps.
+// tap is used often enough while it is in a register, and more if it comes from memory each time; of groups that share
+// vectors in the first, for there are few taps.
 static size_t tiles_at_once(const fovea_winograd *p) {
     if (is_small(p->output.channels, p->groups, p->lanes)) return 6;
     size_t bytes = 36 * sizeof(float) * (p->input.channels + p->output.channels) / chunk_count(p);
-    size_t count = 256 * 1024 / bytes / 6 * 6;
-    if (count < 24) count = 24;
+    size_t count = 256 * 1024 / bytes / 6 * 6, least = 36 * tap_plane(p) * sizeof(float) < 16 * 1024 * 1024 ? 24 : 48;
+    if (count < least) count = least;
     if (count > 96) count = 96;
     return count;
 }

@@ -16,7 +16,20 @@ extension Compiler {
         else { return false }
         let extent = 7 - weight[2]
         let tiles = y[0] * ((y[2] + extent - 1) / extent) * ((y[3] + extent - 1) / extent)
-        return convolutionAlgorithm == .winograd || tiles >= Self.leastWinogradTiles
+        return convolutionAlgorithm == .winograd
+            || tiles >= Self.leastWinogradTiles
+                && (productType == .float32 || outrunsBFloat16(convolution, weight: weight, tiles: tiles))
+    }
+
+    /// Whether minimal filtering, in float32, is faster than products of bfloat16 numbers, as measured on vectors: where it
+    /// saves most multiplications, of all channels or of groups that are too small for oneDNN, and where the transforms of
+    /// taps are small beside those of images.
+    private func outrunsBFloat16(_ convolution: Operation.Convolution, weight: Shape, tiles: Int) -> Bool {
+        let (outputs, groupInputs) = (weight[0], weight[1])
+        let inputs = groupInputs * convolution.groups
+        return !Engine.hasAMX && weight[2] == 3
+            && (convolution.groups == 1 || groupInputs < fovea_winograd_lanes())
+            && 2 * tiles * (inputs + outputs) >= 3 * groupInputs * outputs
     }
 
     /// Whether vectors hold channels of one group, or whole groups of as many inputs as outputs.
