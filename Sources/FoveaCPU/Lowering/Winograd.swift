@@ -54,8 +54,9 @@ extension Compiler {
         let layout = winogradLayout(
             graph.shape(of: result), resultType(of: result, computedIn: productType))
         let y =
-            try residual.map { value throws(PlanError) in try form(of: value, in: layout) }
-            ?? makeForm(layout)
+            if let residual { try overwritable(residual, in: layout, path: node.path) } else {
+                makeForm(layout)
+            }
         let problem = winogradProblem(
             convolution, input: x.layout, output: y.layout, extent: weight.layout.dimensions[2],
             top: convolution.padding.top, left: convolution.padding.left)
