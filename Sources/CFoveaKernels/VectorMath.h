@@ -12,6 +12,8 @@ typedef double fovea_double8 __attribute__((vector_size(64), aligned(8), may_ali
 typedef double fovea_double16 __attribute__((vector_size(128), aligned(8), may_alias));
 typedef uint32_t fovea_word8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint32_t fovea_word16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint16_t fovea_half8 __attribute__((vector_size(16), aligned(2), may_alias));
+typedef uint16_t fovea_half16 __attribute__((vector_size(32), aligned(2), may_alias));
 
 #define FOVEA_INLINE static inline __attribute__((always_inline))
 #define FOVEA_UNROLL _Pragma("clang loop unroll(full)")
@@ -24,6 +26,13 @@ typedef uint32_t fovea_word16 __attribute__((vector_size(64), aligned(4), may_al
 #define FOVEA_HAS_WIDE 1
 #define FOVEA_WIDE __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 FOVEA_INLINE int fovea_has_wide_vectors(void) { return __builtin_cpu_supports("x86-64-v4") != 0; }
+
+// Those that round to bfloat16 besides, called where `fovea_has_bfloat16`.
+#define FOVEA_WIDE_BFLOAT16 __attribute__((target("arch=x86-64-v4,avx512bf16"), min_vector_width(512)))
+typedef __bf16 fovea_bfloat16 __attribute__((vector_size(32), aligned(2), may_alias));
+FOVEA_INLINE int fovea_has_bfloat16(void) {
+    return fovea_has_wide_vectors() && __builtin_cpu_supports("avx512bf16") != 0;
+}
 #else
 #define FOVEA_HAS_WIDE 0
 #endif

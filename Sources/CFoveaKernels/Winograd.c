@@ -27,7 +27,8 @@ typedef struct {
 
 // What is added to the outputs, and whether negative ones are replaced by zero.
 typedef struct {
-    const float *bias, *residual;
+    const float *bias;
+    const void *residual;
     int relu;
 } addends;
 
@@ -65,8 +66,11 @@ static size_t panelled_width(size_t columns, size_t groups, size_t lanes) {
 
 #if FOVEA_HAS_WIDE
 #define FOVEA_BY_LANES(lanes, call, ...) (lanes == 16 ? fovea_##call##_16(__VA_ARGS__) : fovea_##call##_8(__VA_ARGS__))
+#define FOVEA_BY_IMAGES(images, lanes, call, ...) \
+    (images.isBFloat16 ? fovea_##call##_bfloat16_16(__VA_ARGS__) : FOVEA_BY_LANES(lanes, call, __VA_ARGS__))
 #else
 #define FOVEA_BY_LANES(lanes, call, ...) fovea_##call##_8(__VA_ARGS__)
+#define FOVEA_BY_IMAGES(images, lanes, call, ...) FOVEA_BY_LANES(lanes, call, __VA_ARGS__)
 #endif
 
 size_t fovea_winograd_lanes(void) {
@@ -74,6 +78,14 @@ size_t fovea_winograd_lanes(void) {
     if (fovea_has_wide_vectors()) return 16;
 #endif
     return 8;
+}
+
+int fovea_winograd_has_bfloat16(void) {
+#if FOVEA_HAS_WIDE
+    return fovea_has_bfloat16();
+#else
+    return 0;
+#endif
 }
 
 static size_t panel_width(size_t lanes) { return lanes == 16 ? 64 : 16; }
@@ -117,12 +129,13 @@ static void multiply(const fovea_winograd *p, const factors *f, int isGradient, 
 }
 
 // As many tiles at a time as keep the transforms of a chunk in the second-level cache, but so many that each transformed
-// tap is used often enough while it is in a register; of groups that share vectors in the first, for there are few taps.
+// tap is used often enough while it is in a register, and more if it comes from memory each time; of groups that share
+// vectors in the first, for there are few taps.
 static size_t tiles_at_once(const fovea_winograd *p) {
     if (is_small(p->output.channels, p->groups, p->lanes)) return 6;
     size_t bytes = 36 * sizeof(float) * (p->input.channels + p->output.channels) / chunk_count(p);
-    size_t count = 256 * 1024 / bytes / 6 * 6;
-    if (count < 24) count = 24;
+    size_t count = 256 * 1024 / bytes / 6 * 6, least = 36 * tap_plane(p) * sizeof(float) < 16 * 1024 * 1024 ? 24 : 48;
+    if (count < least) count = least;
     if (count > 96) count = 96;
     return count;
 }
@@ -139,9 +152,11 @@ size_t fovea_winograd_scratch(const fovea_winograd *p) { return p->parts * part_
 // is room for `tiles`.
 typedef struct {
     const fovea_winograd *p;
-    const float *x, *transformed, *dy;
+    const void *x, *dy;
+    const float *transformed;
     addends added;
-    float *y, *scratch, *products, *dtaps;
+    void *y;
+    float *scratch, *products, *dtaps;
     double *sums;
     size_t first, count, tiles;
 } convolution;
@@ -151,7 +166,7 @@ static void convolve_tiles(const convolution *k, chunk at, size_t first, size_t 
     size_t most = tiles_at_once(p), width = panel_width(p->lanes), depth = p->input.channels / p->groups;
     size_t inputStride = spread(most * at.inputs.count), outputStride = spread(most * at.outputs.count);
     float *input = scratch, *output = scratch + 36 * inputStride;
-    FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, at.inputs, first, last, input, inputStride);
+    FOVEA_BY_IMAGES(p->input, p->lanes, transform_input, p, k->x, at.inputs, first, last, input, inputStride);
     factors f = {.rows = last - first, .depth = depth, .rowStride = at.inputs.count, .depthStride = 1,
                  .outStride = at.outputs.count};
     for (size_t e = 0; e < 36; e++)
@@ -161,7 +176,8 @@ static void convolve_tiles(const convolution *k, chunk at, size_t first, size_t 
                      k->transformed + e * tap_plane(p) + (at.outputs.first + column) * depth,
                      output + e * outputStride + column, columns);
         }
-    FOVEA_BY_LANES(p->lanes, transform_output, p, output, outputStride, at.outputs, first, last, &k->added, k->y);
+    FOVEA_BY_IMAGES(p->output, p->lanes, transform_output, p, output, outputStride, at.outputs, first, last, &k->added,
+                    k->y);
 }
 
 static void convolve_parts(void *context, size_t begin, size_t end) {
@@ -177,8 +193,8 @@ static void convolve_parts(void *context, size_t begin, size_t end) {
     }
 }
 
-void fovea_winograd_convolve(const fovea_winograd *p, const float *x, const float *transformed, const float *bias,
-                             const float *residual, int relu, float *y, void *scratch) {
+void fovea_winograd_convolve(const fovea_winograd *p, const void *x, const float *transformed, const float *bias,
+                             const void *residual, int relu, void *y, void *scratch) {
     convolution k = {.p = p, .x = x, .transformed = transformed, .added = {bias, residual, relu}, .y = y,
                      .scratch = scratch};
     fovea_parallel_for(p->parts, 0, convolve_parts, &k);
@@ -246,10 +262,10 @@ static void transform_tiles(void *context, size_t begin, size_t end) {
     const fovea_winograd *p = k->p;
     chunk at = chunk_at(p, 0);
     size_t inputStride = spread(k->tiles * at.inputs.count), outputStride = spread(k->tiles * at.outputs.count);
-    FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, at.inputs, k->first + begin, k->first + end,
-                   k->scratch + begin * at.inputs.count, inputStride);
-    FOVEA_BY_LANES(p->lanes, transform_gradient, p, k->dy, at.outputs, k->first, k->first + begin, k->first + end,
-                   k->count, k->scratch + 36 * inputStride, outputStride);
+    FOVEA_BY_IMAGES(p->input, p->lanes, transform_input, p, k->x, at.inputs, k->first + begin, k->first + end,
+                    k->scratch + begin * at.inputs.count, inputStride);
+    FOVEA_BY_IMAGES(p->output, p->lanes, transform_gradient, p, k->dy, at.outputs, k->first, k->first + begin,
+                    k->first + end, k->count, k->scratch + 36 * inputStride, outputStride);
 }
 
 static void multiply_panels(void *context, size_t begin, size_t end) {
@@ -278,9 +294,10 @@ static void differentiate_parts(void *context, size_t begin, size_t end) {
                 size_t count = total - first < most ? total - first : most;
                 size_t inputStride = spread(most * at.inputs.count), outputStride = spread(most * at.outputs.count);
                 float *input = k->scratch + part * part_scratch(p), *gradient = input + 36 * inputStride;
-                FOVEA_BY_LANES(p->lanes, transform_input, p, k->x, at.inputs, first, first + count, input, inputStride);
-                FOVEA_BY_LANES(p->lanes, transform_gradient, p, k->dy, at.outputs, first, first, first + count, count,
-                               gradient, outputStride);
+                FOVEA_BY_IMAGES(p->input, p->lanes, transform_input, p, k->x, at.inputs, first, first + count, input,
+                                inputStride);
+                FOVEA_BY_IMAGES(p->output, p->lanes, transform_gradient, p, k->dy, at.outputs, first, first,
+                                first + count, count, gradient, outputStride);
                 for (size_t e = 0; e < (k->sums ? 37 : 36); e++)
                     for (size_t column = 0; column < at.outputs.count; column += width)
                         multiply_panel(k, at, column, e, input + e * inputStride, gradient + e * outputStride, count,
@@ -297,7 +314,7 @@ static void reduce_rows(void *context, size_t begin, size_t end) {
                    tap_plane(p), k->dtaps, begin * outputs, end * outputs);
 }
 
-void fovea_winograd_gradient(const fovea_winograd *p, const float *x, const float *dy, float *dtaps, float *dbias,
+void fovea_winograd_gradient(const fovea_winograd *p, const void *x, const void *dy, float *dtaps, float *dbias,
                              void *scratch) {
     size_t total = fovea_winograd_tiles(p), width = panel_width(p->lanes), outputs = p->output.channels;
     convolution k = {.p = p, .x = x, .dy = dy, .dtaps = dtaps, .scratch = scratch};

@@ -3,6 +3,8 @@
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define DOUBLES FOVEA_JOIN(fovea_double, LANES)
 #define ALIGNED FOVEA_JOIN(aligned_float, LANES)
+#define WORD FOVEA_JOIN(fovea_word, LANES)
+#define HALF FOVEA_JOIN(fovea_half, LANES)
 // As many vectors of a row of the right factor as the registers hold sums of six rows for.
 #define PANEL (LANES == 16 ? 4 : 2)
 
@@ -91,17 +93,39 @@ FOVEA_INLINE void FOVEA_NAME(scale)(VECTOR (*v)[6]) {
 #define FOVEA_EVALUATE(from, to) FOVEA_NAME(evaluate)(count, from, to)
 #define FOVEA_COLLECT(from, to) FOVEA_NAME(collect)(count, from, to)
 
+// The bytes of an element of images.
+#define FOVEA_BYTES(isBFloat16) (isBFloat16 ? sizeof(uint16_t) : sizeof(float))
+
+// Elements of images, of which bfloat16 ones are the upper halves of float32.
+FOVEA_INLINE void FOVEA_NAME(load)(const int isBFloat16, const char *from, VECTOR *value) {
+    if (isBFloat16)
+        *value = (VECTOR)(__builtin_convertvector(*(const HALF *)from, WORD) << 16);
+    else
+        *value = *(const VECTOR *)from;
+}
+
+FOVEA_INLINE void FOVEA_NAME(store)(const int isBFloat16, const VECTOR *value, char *to) {
+#if LANES == 16
+    if (isBFloat16) {
+        *(fovea_bfloat16 *)to = __builtin_convertvector(*value, fovea_bfloat16);
+        return;
+    }
+#endif
+    *(VECTOR *)to = *value;
+}
+
 // The pixels of a square beginning at (row, column) of an image, zero beyond the edges. Those that the square to the
 // right has besides are fetched, since they are too far apart for the processor to foresee them.
-#define FOVEA_LOAD_SQUARE(size, step, square, from, images, row, column)                                               \
+#define FOVEA_LOAD_SQUARE(isBFloat16, size, step, square, from, images, row, column)                                   \
     {                                                                                                                  \
-        ptrdiff_t rowStride = (ptrdiff_t)images->rowStride, pixelStride = (ptrdiff_t)images->pixelStride;              \
-        const float *corner = from + row * rowStride + column * pixelStride;                                           \
+        ptrdiff_t rowStride = (ptrdiff_t)(images->rowStride * FOVEA_BYTES(isBFloat16));                                \
+        ptrdiff_t pixelStride = (ptrdiff_t)(images->pixelStride * FOVEA_BYTES(isBFloat16));                            \
+        const char *corner = from + row * rowStride + column * pixelStride;                                            \
         if (row >= 0 && column >= 0 && row + size <= (ptrdiff_t)images->height &&                                      \
             column + size <= (ptrdiff_t)images->width) {                                                               \
             FOVEA_UNROLL for (int i = 0; i < size; i++) {                                                              \
                 FOVEA_UNROLL for (int j = 0; j < size; j++)                                                            \
-                    square[i][j] = *(const VECTOR *)(corner + i * rowStride + j * pixelStride);                        \
+                    FOVEA_NAME(load)(isBFloat16, corner + i * rowStride + j * pixelStride, &square[i][j]);             \
                 FOVEA_UNROLL for (int j = size; j < size + step; j++)                                                  \
                     __builtin_prefetch(corner + i * rowStride + j * pixelStride);                                      \
             }                                                                                                          \
@@ -112,22 +136,24 @@ FOVEA_INLINE void FOVEA_NAME(scale)(VECTOR (*v)[6]) {
             FOVEA_UNROLL for (int e = 0; e < size * size; e++) square[e / size][e % size] = (VECTOR){0};               \
             for (ptrdiff_t i = row < 0 ? -row : 0; i < bottom; i++)                                                    \
                 for (ptrdiff_t j = column < 0 ? -column : 0; j < right; j++)                                           \
-                    square[i][j] = *(const VECTOR *)(corner + i * rowStride + j * pixelStride);                        \
+                    FOVEA_NAME(load)(isBFloat16, corner + i * rowStride + j * pixelStride, &square[i][j]);             \
         }                                                                                                              \
     }
 
 // Transforms the input of tiles `first ..< last` in some channels; element `e` of channel `c` of the tile `first + t`
 // goes to `e * stride + t * channels.count + c`.
-FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, const float *x, span channels,
-                                                     size_t first, size_t last, float *to, size_t stride) {
+FOVEA_INLINE void FOVEA_NAME(transform_inputs)(const int isBFloat16, const fovea_winograd *p, const char *x,
+                                               span channels, size_t first, size_t last, float *to, size_t stride) {
     const fovea_images *images = &p->input;
+    size_t blockStride = images->blockStride * FOVEA_BYTES(isBFloat16);
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
-        const float *image = x + at.image * images->imageStride + channels.first / LANES * images->blockStride;
+        const char *image =
+            x + at.image * images->imageStride * FOVEA_BYTES(isBFloat16) + channels.first / LANES * blockStride;
         ptrdiff_t row = at.row - (ptrdiff_t)p->top, column = at.column - (ptrdiff_t)p->left;
-        for (size_t c = 0; c < channels.count; c += LANES, image += images->blockStride) {
+        for (size_t c = 0; c < channels.count; c += LANES, image += blockStride) {
             VECTOR square[6][6], result[6][6];
-            FOVEA_LOAD_SQUARE(6, 4, square, image, images, row, column)
+            FOVEA_LOAD_SQUARE(isBFloat16, 6, 4, square, image, images, row, column)
             FOVEA_BOTH_AXES(FOVEA_TRANSFORM, 6, 6, square, result)
             float *place = to + (t - first) * channels.count + c;
             FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
@@ -135,19 +161,26 @@ FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, co
     }
 }
 
+FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, const void *x, span channels,
+                                                     size_t first, size_t last, float *to, size_t stride) {
+    FOVEA_NAME(transform_inputs)(0, p, x, channels, first, last, to, stride);
+}
+
 // The same for gradients of `count` outputs to a side; element `e` goes to its place in panels of `tiles` rows, of which
 // the first is that of tile `start`. The sum of the tile's gradients comes as the last element.
-FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int count, const fovea_winograd *p, const float *dy,
-                                                span channels, size_t start, size_t first, size_t last, size_t tiles,
-                                                float *to, size_t stride) {
+FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int isBFloat16, const int count, const fovea_winograd *p,
+                                                const char *dy, span channels, size_t start, size_t first,
+                                                size_t last, size_t tiles, float *to, size_t stride) {
     const fovea_images *images = &p->output;
+    size_t blockStride = images->blockStride * FOVEA_BYTES(isBFloat16);
     size_t width = panelled_width(images->channels, p->groups, LANES);
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
-        const float *image = dy + at.image * images->imageStride + channels.first / LANES * images->blockStride;
-        for (size_t c = 0; c < channels.count; c += LANES, image += images->blockStride) {
+        const char *image =
+            dy + at.image * images->imageStride * FOVEA_BYTES(isBFloat16) + channels.first / LANES * blockStride;
+        for (size_t c = 0; c < channels.count; c += LANES, image += blockStride) {
             VECTOR square[6][6], result[6][6], sum = {0};
-            FOVEA_LOAD_SQUARE(count, count, square, image, images, at.row, at.column)
+            FOVEA_LOAD_SQUARE(isBFloat16, count, count, square, image, images, at.row, at.column)
             FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
             float *place = to + FOVEA_NAME(panel_place)(c, t - start, tiles, width);
             FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
@@ -157,19 +190,26 @@ FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int count, const fovea_win
     }
 }
 
-FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const float *dy, span channels,
+FOVEA_INLINE void FOVEA_NAME(transform_gradients)(const int isBFloat16, const fovea_winograd *p, const char *dy,
+                                                  span channels, size_t start, size_t first, size_t last,
+                                                  size_t tiles, float *to, size_t stride) {
+    if (p->extent == 3)
+        FOVEA_NAME(transform_squares)(isBFloat16, 4, p, dy, channels, start, first, last, tiles, to, stride);
+    else
+        FOVEA_NAME(transform_squares)(isBFloat16, 2, p, dy, channels, start, first, last, tiles, to, stride);
+}
+
+FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const void *dy, span channels,
                                                         size_t start, size_t first, size_t last, size_t tiles,
                                                         float *to, size_t stride) {
-    if (p->extent == 3)
-        FOVEA_NAME(transform_squares)(4, p, dy, channels, start, first, last, tiles, to, stride);
-    else
-        FOVEA_NAME(transform_squares)(2, p, dy, channels, start, first, last, tiles, to, stride);
+    FOVEA_NAME(transform_gradients)(0, p, dy, channels, start, first, last, tiles, to, stride);
 }
 
 // `count` outputs to a side of tiles `first ..< last` in some channels from their products, of which element `e` of
 // channel `c` is at `e * stride + t * channels.count + c`.
-FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int count, const fovea_winograd *p, const float *from, size_t stride,
-                                           span channels, size_t first, size_t last, const addends *added, float *y) {
+FOVEA_INLINE void FOVEA_NAME(make_squares)(const int isBFloat16, const int count, const fovea_winograd *p,
+                                           const float *from, size_t stride, span channels, size_t first, size_t last,
+                                           const addends *added, char *y) {
     const fovea_images *images = &p->output;
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
@@ -187,23 +227,55 @@ FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int count, const fovea_winograd
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < columns; j++) {
                     size_t pixel = offset + i * images->rowStride + j * images->pixelStride;
-                    VECTOR value = square[i][j] + shift;
-                    if (added->residual) value = value + *(const VECTOR *)(added->residual + pixel);
+                    VECTOR value = square[i][j] + shift, residual;
+                    pixel *= FOVEA_BYTES(isBFloat16);
+                    if (added->residual) {
+                        FOVEA_NAME(load)(isBFloat16, (const char *)added->residual + pixel, &residual);
+                        value = value + residual;
+                    }
                     if (added->relu) FOVEA_NAME(relu)(&value);
-                    *(VECTOR *)(y + pixel) = value;
+                    FOVEA_NAME(store)(isBFloat16, &value, y + pixel);
                 }
         }
     }
 }
 
+FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int isBFloat16, const fovea_winograd *p, const float *from,
+                                           size_t stride, span channels, size_t first, size_t last,
+                                           const addends *added, char *y) {
+    if (p->extent == 3)
+        FOVEA_NAME(make_squares)(isBFloat16, 4, p, from, stride, channels, first, last, added, y);
+    else
+        FOVEA_NAME(make_squares)(isBFloat16, 2, p, from, stride, channels, first, last, added, y);
+}
+
 FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, const float *from, size_t stride,
                                                       span channels, size_t first, size_t last, const addends *added,
-                                                      float *y) {
-    if (p->extent == 3)
-        FOVEA_NAME(make_outputs)(4, p, from, stride, channels, first, last, added, y);
-    else
-        FOVEA_NAME(make_outputs)(2, p, from, stride, channels, first, last, added, y);
+                                                      void *y) {
+    FOVEA_NAME(make_outputs)(0, p, from, stride, channels, first, last, added, y);
 }
+
+// The three on images in bfloat16.
+#if LANES == 16
+FOVEA_WIDE_BFLOAT16 static void fovea_transform_input_bfloat16_16(const fovea_winograd *p, const void *x, span channels,
+                                                                  size_t first, size_t last, float *to,
+                                                                  size_t stride) {
+    FOVEA_NAME(transform_inputs)(1, p, x, channels, first, last, to, stride);
+}
+
+FOVEA_WIDE_BFLOAT16 static void fovea_transform_gradient_bfloat16_16(const fovea_winograd *p, const void *dy,
+                                                                     span channels, size_t start, size_t first,
+                                                                     size_t last, size_t tiles, float *to,
+                                                                     size_t stride) {
+    FOVEA_NAME(transform_gradients)(1, p, dy, channels, start, first, last, tiles, to, stride);
+}
+
+FOVEA_WIDE_BFLOAT16 static void fovea_transform_output_bfloat16_16(const fovea_winograd *p, const float *from,
+                                                                   size_t stride, span channels, size_t first,
+                                                                   size_t last, const addends *added, void *y) {
+    FOVEA_NAME(make_outputs)(1, p, from, stride, channels, first, last, added, y);
+}
+#endif
 
 // Rows of the product of `a`, whose elements are `rowStride` and `depthStride` apart, with a panel of `b`.
 FOVEA_INLINE void FOVEA_NAME(multiply_rows)(const int rows, const int vectors, size_t depth, const float *a,
@@ -432,9 +504,12 @@ FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(size_t extent, size
 #undef FOVEA_EVALUATE
 #undef FOVEA_TRANSFORM
 #undef FOVEA_LOAD_SQUARE
+#undef FOVEA_BYTES
 #undef FOVEA_BOTH_AXES
 #undef FOVEA_AT
 #undef PANEL
+#undef HALF
+#undef WORD
 #undef ALIGNED
 #undef DOUBLES
 #undef VECTOR

@@ -76,12 +76,13 @@ import Testing
     }
 
     private static func convolution(
-        _ graph: inout Graph, _ x: Graph.Value, _ filters: Int, _ count: inout Int
+        _ graph: inout Graph, _ x: Graph.Value, _ filters: Int, _ count: inout Int, taps: Int = 1
     ) throws -> Graph.Value {
         count += 1
         let weight = try graph.variable(
-            "weight\(count)", [filters, graph.shape(of: x)[1], 1, 1], initial: .constant(1))
-        return try graph.convolution(x, weight: weight)
+            "weight\(count)", [filters, graph.shape(of: x)[1], taps, taps], initial: .constant(1))
+        let padding = Edges(vertical: taps / 2, horizontal: taps / 2)
+        return try graph.convolution(x, weight: weight, padding: padding)
     }
 
     static let cases: [Case] = [
@@ -120,6 +121,13 @@ import Testing
             let a = try norm(&graph, x, &n)
             let joined = try graph.concatenate([a, x])
             let sum = try graph.add(joined, try convolution(&graph, x, 16, &n))
+            return [sum, try norm(&graph, a, &n)]
+        },
+        Case("a convolution by minimal filtering is added to what is joined", channels: 16) { graph, x, n in
+            let x = try convolution(&graph, x, 16, &n, taps: 3)
+            let a = try norm(&graph, x, &n)
+            let joined = try graph.concatenate([a, x])
+            let sum = try graph.add(joined, try convolution(&graph, x, 32, &n, taps: 3))
             return [sum, try norm(&graph, a, &n)]
         },
         Case("a convolution is added to what slices lie in", channels: 16) { graph, x, n in
@@ -210,7 +218,8 @@ import Testing
             }
         }
         let plans: [any Plan] = [
-            try CPUBackend(threads: 1, activationLayout: layout).compile(graph),
+            try CPUBackend(threads: 1, activationLayout: layout, convolutionAlgorithm: .winograd).compile(
+                graph),
             try ReferenceBackend(precision: .double).compile(graph),
         ]
         for plan in plans {

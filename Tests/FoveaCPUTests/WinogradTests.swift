@@ -54,10 +54,23 @@ import Testing
     ]
 
     /// A convolution with what follows, and the gradients of a weighted sum of the result.
-    private func graph(of problem: Problem, hasGradients: Bool = true) throws -> Graph {
+    ///
+    /// - Parameter isBetweenOthers: whether 1x1 convolutions that change nothing read and write its images, as they are
+    ///   stored between convolutions.
+    private func graph(
+        of problem: Problem, hasGradients: Bool = true, isBetweenOthers: Bool = false
+    ) throws -> Graph {
         var graph = Graph()
-        let x = try graph.input(
+        func pass(_ value: Graph.Value, _ name: String) throws -> Graph.Value {
+            guard isBetweenOthers else { return value }
+            let channels = graph.shape(of: value)[1]
+            return try graph.convolution(
+                value,
+                weight: try graph.input("identity \(name)", TensorType([channels, channels, 1, 1])))
+        }
+        let input = try graph.input(
             "x", TensorType([problem.batch, problem.channels, problem.height, problem.width]))
+        let x = try pass(input, "x")
         let weight = try graph.input(
             "weight",
             TensorType([problem.filters, problem.channels / problem.groups, problem.taps, problem.taps]))
@@ -66,11 +79,13 @@ import Testing
         let shape = Shape([problem.batch, problem.filters, problem.height, problem.width])
         let residual =
             problem.addsResidual
-            ? try graph.scale(try graph.input("residual", TensorType(shape)), by: 2) : nil
+            ? try graph.scale(try pass(try graph.input("residual", TensorType(shape)), "residual"), by: 2)
+            : nil
         var y = try graph.convolution(
             x, weight: weight, bias: bias, padding: problem.padding, groups: problem.groups)
         if let residual { y = try graph.add(y, residual) }
         if let activation = problem.activation { y = try graph.activation(activation, y) }
+        y = try pass(y, "y")
         guard hasGradients else {
             try graph.output("y", try graph.scale(y, by: 0.5))
             return graph
@@ -78,15 +93,17 @@ import Testing
         try graph.output("y", y)
         let factors = try graph.input("factors", TensorType(graph.shape(of: y)))
         let objective = try graph.reduceSum(try graph.multiply(y, factors), to: .scalar)
-        let sources = [x, weight] + (bias.map { [$0] } ?? [])
+        let sources = [input, weight] + (bias.map { [$0] } ?? [])
         for (number, gradient) in try graph.gradients(of: objective, withRespectTo: sources).enumerated() {
             try graph.output("gradient \(number)", gradient)
         }
         return graph
     }
 
-    private func run(_ graph: Graph, on backend: some Backend) throws -> (plan: any Plan, outputs: [[Double]])
-    {
+    /// - Parameter areImagesRounded: whether images have numbers that bfloat16 has.
+    private func run(
+        _ graph: Graph, on backend: some Backend, areImagesRounded: Bool = false
+    ) throws -> (plan: any Plan, outputs: [[Double]]) {
         let plan = try backend.compile(graph)
         let random = RandomSource(seed: 1)
         for (position, input) in graph.inputs.enumerated() {
@@ -94,9 +111,13 @@ import Testing
             let stream = random.stream(.other(position))
             // Sums of about 1, for which tanh has a slope.
             let factor = input.name == "weight" ? 4 / Float(shape[1] * shape[2] * shape[3]).squareRoot() : 1
-            try plan.setInput(
-                input.name,
-                to: Tensor((0..<shape.count).map { factor * (stream.uniform(at: $0) - 0.5) }, shape: shape))
+            var numbers = (0..<shape.count).map { factor * (stream.uniform(at: $0) - 0.5) }
+            if input.name.hasPrefix("identity") {
+                numbers = (0..<shape.count).map { $0 % (shape[1] + 1) == 0 ? 1 : 0 }
+            } else if areImagesRounded, shape.rank == 4, input.name != "weight" {
+                numbers = numbers.map { Float(bitPattern: $0.bitPattern & 0xffff_0000) }
+            }
+            try plan.setInput(input.name, to: Tensor(numbers, shape: shape))
         }
         try plan.execute()
         let outputs = graph.outputs.indices.map {
@@ -129,11 +150,46 @@ import Testing
         }
     }
 
-    @Test func hasTheSameBitsOnAnyNumberOfThreads() throws {
+    /// Between images in bfloat16 everything is float32: the result is as far from the exact one as rounding it takes it, and
+    /// the gradients of taps and bias are as exact as those of images in float32.
+    @Test(
+        .enabled(if: (try? CPUBackend.check(.bfloat16)) != nil, "this processor has no bfloat16"),
+        arguments: problems.filter { $0.activation != .tanh },
+        [CPUBackend.ActivationLayout.channelsLast, .blocked])
+    func roundsToBFloat16Once(_ problem: Problem, _ layout: CPUBackend.ActivationLayout) throws {
+        for hasGradients in [true, false] {
+            let graph = try graph(of: problem, hasGradients: hasGradients, isBetweenOthers: true)
+            let backend = CPUBackend(
+                activationLayout: layout, precision: .bfloat16, convolutionAlgorithm: .winograd)
+            let (plan, found) = try run(graph, on: backend, areImagesRounded: true)
+            let (_, expected) = try run(
+                graph, on: ReferenceBackend(precision: .double), areImagesRounded: true)
+            let rows = plan.explain().split(separator: "\n")
+            let filtered = rows.filter { $0.contains("onvolution") && $0.contains("winograd") }
+            #expect(filtered.count == (hasGradients ? 3 : 1))
+            #expect(filtered.allSatisfy { $0.contains(":bf16") })
+            for (position, (found, expected)) in zip(found, expected).enumerated() {
+                let scale = (expected.reduce(0) { $0 + $1 * $1 } / Double(expected.count)).squareRoot()
+                let isImage = position < 2
+                let isRounded = found.allSatisfy { Float($0).bitPattern & 0xffff == 0 }
+                #expect(isRounded == isImage)
+                let excess = zip(found, expected).map { found, expected in
+                    abs(found - expected) - (isImage ? Double(Float(expected).ulp) * 0x1p15 : 0)
+                }
+                #expect(excess.max()! < 2e-5 * scale)
+            }
+        }
+    }
+
+    @Test(arguments: CPUBackend.Precision.allCases.filter { (try? CPUBackend.check($0)) != nil })
+    func hasTheSameBitsOnAnyNumberOfThreads(_ precision: CPUBackend.Precision) throws {
         let graph = try graph(
-            of: Problem(batch: 5, channels: 48, filters: 80, height: 31, width: 22, hasBias: true))
+            of: Problem(batch: 5, channels: 48, filters: 80, height: 31, width: 22, hasBias: true),
+            isBetweenOthers: precision == .bfloat16)
         let outputs = try [1, 2, 3].map {
-            try run(graph, on: CPUBackend(threads: $0, convolutionAlgorithm: .winograd)).outputs
+            try run(
+                graph, on: CPUBackend(threads: $0, precision: precision, convolutionAlgorithm: .winograd)
+            ).outputs
         }
         #expect(outputs[0] == outputs[1] && outputs[1] == outputs[2])
     }

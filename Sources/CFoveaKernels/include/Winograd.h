@@ -6,10 +6,12 @@
 #include <stddef.h>
 
 /// Where the elements of images lie: channel `b * lanes + l` of a pixel at
-/// `image * imageStride + row * rowStride + column * pixelStride + b * blockStride + l`, in elements.
+/// `image * imageStride + row * rowStride + column * pixelStride + b * blockStride + l`, in elements: float32 or, where
+/// `fovea_winograd_has_bfloat16`, bfloat16.
 typedef struct {
     size_t height, width, channels;
     size_t imageStride, rowStride, pixelStride, blockStride;
+    int isBFloat16;
 } fovea_images;
 
 /// A convolution of 3x3 or 5x5 taps: output pixel `(i, j)` is the sum over `r` and `c` of input pixel
@@ -34,6 +36,9 @@ typedef struct {
 /// The lanes that vectors have on this processor.
 size_t fovea_winograd_lanes(void);
 
+/// Whether images may be bfloat16: on vectors of 16 lanes, with an instruction that rounds to it.
+int fovea_winograd_has_bfloat16(void);
+
 /// The number of tiles that the outputs are made of.
 size_t fovea_winograd_tiles(const fovea_winograd *p);
 
@@ -49,13 +54,13 @@ size_t fovea_winograd_gradient_scratch(const fovea_winograd *p);
 void fovea_winograd_transform(const fovea_winograd_taps *p, int isBackward, const float *taps, float *transformed);
 
 /// `y = x * taps + bias + residual`, negative ones replaced by zero if `relu`. `bias` [output channels] and `residual`,
-/// which lies as `y` does and may be `y`, may be null.
-void fovea_winograd_convolve(const fovea_winograd *p, const float *x, const float *transformed, const float *bias,
-                             const float *residual, int relu, float *y, void *scratch);
+/// which lies as `y` does and may be `y`, may be null. All is computed in float32; `y` is rounded to nearest, ties to even.
+void fovea_winograd_convolve(const fovea_winograd *p, const void *x, const float *transformed, const float *bias,
+                             const void *residual, int relu, void *y, void *scratch);
 
 /// The gradients of the taps, which lie as they do, and of the bias, unless that is null, from the input
 /// `x` and the output's gradient `dy`.
-void fovea_winograd_gradient(const fovea_winograd *p, const float *x, const float *dy, float *dtaps, float *dbias,
+void fovea_winograd_gradient(const fovea_winograd *p, const void *x, const void *dy, float *dtaps, float *dbias,
                              void *scratch);
 
 #endif

@@ -76,7 +76,8 @@ extension Compiler {
         {
             var y = try lowerWinogradConvolution(
                 convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
-                isRectified: post.activation == .relu, name: takesActivation ? name : node.operation.name)
+                isRectified: post.activation == .relu, result: result,
+                name: takesActivation ? name : node.operation.name)
             if let function = post.activation, !takesActivation {
                 y = try elementwise("\(function)", node, function.eltwise, of: y)
             }
@@ -94,9 +95,7 @@ extension Compiler {
                 destination: dtype == .float32 ? destination?.storing(dtype) : destination)
         }
         if let add = chain.add {
-            let present = try form(of: add.residual, in: descriptor.layout(DNNL_ARG_DST))
-            let holdsParts = buffers[present.buffer.index].holdsParts
-            residual = holdsParts ? try copy(present, path: node.path) : present
+            residual = try overwritable(add.residual, in: descriptor.layout(DNNL_ARG_DST), path: node.path)
         }
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         if descriptor.layout(DNNL_ARG_WEIGHTS).dtype != .float32 {
@@ -235,6 +234,14 @@ extension Compiler {
         let lanes = engine.hasAVX512 ? 16 : 8
         return activationLayout != .blocked && convolution.stride != 1
             && x[1] / convolution.groups % lanes != 0
+    }
+
+    /// `residual`, which nobody reads after the sum, where the sum may be written: a copy if other values lie in its memory.
+    mutating func overwritable(
+        _ residual: Graph.Value, in layout: MemoryDescriptor, path: String
+    ) throws(PlanError) -> Form {
+        let present = try form(of: residual, in: layout)
+        return buffers[present.buffer.index].holdsParts ? try copy(present, path: path) : present
     }
 
     /// The weights in the given layout and the bias, with a batch normalization folded in if there is one.

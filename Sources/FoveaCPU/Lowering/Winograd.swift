@@ -8,14 +8,28 @@ extension Compiler {
     /// Whether a convolution, with its gradients, runs by minimal filtering: where it can, and where there are so many tiles that
     /// transforming the taps takes little beside them.
     func runsWinograd(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
-        guard productType == .float32, activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
+        guard productType == .float32 || fovea_winograd_has_bfloat16() != 0,
+            activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
             weight[2] == 3 || weight[2] == 5, weight[3] == weight[2], convolution.stride == 1,
             convolution.dilation == 1, convolution.padding.top < weight[2],
             convolution.padding.left < weight[2], fillsVectors(convolution, inputs: x[1], outputs: weight[0])
         else { return false }
         let extent = 7 - weight[2]
         let tiles = y[0] * ((y[2] + extent - 1) / extent) * ((y[3] + extent - 1) / extent)
-        return convolutionAlgorithm == .winograd || tiles >= Self.leastWinogradTiles
+        return convolutionAlgorithm == .winograd
+            || tiles >= Self.leastWinogradTiles
+                && (productType == .float32 || outrunsBFloat16(convolution, weight: weight, tiles: tiles))
+    }
+
+    /// Whether minimal filtering, in float32, is faster than products of bfloat16 numbers, as measured on vectors: where it
+    /// saves most multiplications, of all channels or of groups that are too small for oneDNN, and where the transforms of
+    /// taps are small beside those of images.
+    private func outrunsBFloat16(_ convolution: Operation.Convolution, weight: Shape, tiles: Int) -> Bool {
+        let (outputs, groupInputs) = (weight[0], weight[1])
+        let inputs = groupInputs * convolution.groups
+        return !Engine.hasAMX && weight[2] == 3
+            && (convolution.groups == 1 || groupInputs < fovea_winograd_lanes())
+            && 2 * tiles * (inputs + outputs) >= 3 * groupInputs * outputs
     }
 
     /// Whether vectors hold channels of one group, or whole groups of as many inputs as outputs.
@@ -31,16 +45,18 @@ extension Compiler {
 
     mutating func lowerWinogradConvolution(
         _ convolution: Operation.Convolution, _ node: Graph.Node, batchNorm: Int?, residual: Graph.Value?,
-        isRectified: Bool, name: String
+        isRectified: Bool, result: Graph.Value, name: String
     ) throws(PlanError) -> Form {
-        let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
         let (weight, bias) = try parameters(
             of: node, batchNorm: batchNorm, weights: Self.winogradWeights(graph.shape(of: node.inputs[1])))
-        let x = try form(of: node.inputs[0], in: winogradLayout(xShape))
+        let x = try winogradForm(of: node.inputs[0])
         let taps = transformTaps(weight, of: convolution, isBackward: false, path: node.path)
+        let layout = winogradLayout(
+            graph.shape(of: result), resultType(of: result, computedIn: productType))
         let y =
-            try residual.map { value throws(PlanError) in try form(of: value, in: winogradLayout(yShape)) }
-            ?? makeForm(winogradLayout(yShape))
+            if let residual { try overwritable(residual, in: layout, path: node.path) } else {
+                makeForm(layout)
+            }
         let problem = winogradProblem(
             convolution, input: x.layout, output: y.layout, extent: weight.layout.dimensions[2],
             top: convolution.padding.top, left: convolution.padding.left)
@@ -54,11 +70,13 @@ extension Compiler {
     mutating func lowerWinogradInputGradient(
         _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
     ) throws(PlanError) {
-        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-        let dy = try form(of: node.inputs[0], in: winogradLayout(dyShape))
+        let weightShape = graph.shape(of: node.inputs[1])
+        let dy = try winogradForm(of: node.inputs[0])
         let weight = try form(of: node.inputs[1], in: Self.winogradWeights(weightShape))
         let taps = transformTaps(weight, of: gradient.convolution, isBackward: true, path: node.path)
-        let dx = makeForm(winogradLayout(gradient.inputShape))
+        let dx = makeForm(
+            winogradLayout(
+                gradient.inputShape, resultType(of: node.outputs[0], computedIn: productType)))
         let padding = gradient.convolution.padding
         let problem = winogradProblem(
             gradient.convolution, input: dy.layout, output: dx.layout, extent: weightShape[2],
@@ -72,9 +90,7 @@ extension Compiler {
     mutating func lowerWinogradParameterGradient(
         _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
     ) throws(PlanError) {
-        let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-        let x = try form(of: node.inputs[0], in: winogradLayout(xShape))
-        let dy = try form(of: node.inputs[1], in: winogradLayout(dyShape))
+        let (x, dy) = (try winogradForm(of: node.inputs[0]), try winogradForm(of: node.inputs[1]))
         let padding = gradient.convolution.padding
         var problem = winogradProblem(
             gradient.convolution, input: x.layout, output: dy.layout, extent: gradient.weightShape[2],
@@ -96,7 +112,7 @@ extension Compiler {
             let db = p.count > 4 ? p[4] : nil
             return {
                 var problem = problem
-                fovea_winograd_gradient(&problem, p[0], p[1], p[3], db, pointers[2])
+                fovea_winograd_gradient(&problem, pointers[0], pointers[1], p[3], db, pointers[2])
             }
         }
     }
@@ -108,11 +124,17 @@ extension Compiler {
             shape.dimensions, strides: [1, filters, extent * channels * filters, channels * filters])
     }
 
-    /// How images are stored that minimal filtering reads and writes.
-    private func winogradLayout(_ shape: Shape) -> MemoryDescriptor {
+    /// How images of `dtype` are stored that minimal filtering reads and writes.
+    private func winogradLayout(_ shape: Shape, _ dtype: DType) -> MemoryDescriptor {
         activationLayout == .channelsLast
-            ? .channelsLast(shape.dimensions)
-            : .blocked(shape.dimensions, channels: fovea_winograd_lanes())
+            ? .channelsLast(shape.dimensions, dtype)
+            : .blocked(shape.dimensions, channels: fovea_winograd_lanes(), dtype)
+    }
+
+    /// `value` as minimal filtering reads it, of the type that there is.
+    private mutating func winogradForm(of value: Graph.Value) throws(PlanError) -> Form {
+        let dtype = try storedLayout(of: value).dtype
+        return try form(of: value, in: winogradLayout(graph.shape(of: value), dtype))
     }
 
     private func winogradProblem(
@@ -133,7 +155,8 @@ extension Compiler {
         return fovea_images(
             height: height, width: width, channels: channels, imageStride: channels * height * width,
             rowStride: width * pixel, pixelStride: pixel,
-            blockStride: isBlocked ? height * width * lanes : lanes)
+            blockStride: isBlocked ? height * width * lanes : lanes,
+            isBFloat16: layout.dtype == .bfloat16 ? 1 : 0)
     }
 
     /// The transform of taps, computed once if the graph does not change them.
@@ -172,12 +195,12 @@ extension Compiler {
             flops: graph.cost(of: node).flops
         ) { [problem] pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let (y, scratch) = (p[p.count - 2], pointers[p.count - 1])
+            let (x, y, scratch) = (pointers[0], pointers[p.count - 2], pointers[p.count - 1])
             let bias = bias != nil ? p[2] : nil
             return {
                 var problem = problem
                 fovea_winograd_convolve(
-                    &problem, p[0], p[1], bias, adds ? y : nil, isRectified ? 1 : 0, y, scratch)
+                    &problem, x, p[1], bias, adds ? y : nil, isRectified ? 1 : 0, y, scratch)
             }
         }
     }

@@ -27,6 +27,9 @@ final class Engine: @unchecked Sendable {
     /// Whether the processor multiplies bfloat16 numbers: AVX-512 BF16, which AMX processors have as well.
     static var hasBFloat16: Bool { Self.uses(dnnl_cpu_isa_avx512_core_bf16) }
 
+    /// Whether the processor has AMX, which multiplies matrices of bfloat16 numbers many times faster than vectors do.
+    static var hasAMX: Bool { Self.uses(dnnl_cpu_isa_avx512_core_amx) }
+
     /// Whether oneDNN uses `instructions` here.
     private static func uses(_ instructions: dnnl_cpu_isa_t) -> Bool {
         // The instruction sets are bit masks, each including those it extends.
