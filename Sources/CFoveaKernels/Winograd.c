@@ -3,13 +3,38 @@
 #include <string.h>
 #include "VectorMath.h"
 
-// The transforms evaluate polynomials at 0, A, -A, B, -B and infinity. With these two points, dyadic so that the numbers
-// below are exact and about as far apart below as above 1, the rounding error is half of that with the usual 1 and 2
-// (Documentation/Decisions/0013-winograd.md).
-static const float A = 0.625f, AA = 0.390625f, B = 1.5f, BB = 2.25f;
-static const float G0 = (float)(1 / (0.390625 * 2.25));
-static const float GA = (float)(1 / (2 * 0.390625 * (0.390625 - 2.25)));
-static const float GB = (float)(1 / (2 * 2.25 * (2.25 - 0.390625)));
+// The transforms evaluate polynomials at 0, infinity and two or three pairs of points A and -A. These are dyadic so that the
+// numbers below are exact, and about as far below as above 1: with two pairs the rounding error is half of that with the
+// usual 1 and 2 (Documentation/Decisions/0013-winograd.md).
+static const float TWO_PAIRS[3] = {0.625f, 1.5f, 0}, THREE_PAIRS[3] = {0.5f, 1, 2};
+
+// By what the values of taps at 0, at each of the points and at infinity are scaled.
+static const float TWO_SCALES[6] = {
+    (float)(1 / (0.390625 * 2.25)),
+    (float)(1 / (2 * 0.390625 * (0.390625 - 2.25))),
+    (float)(1 / (2 * 0.390625 * (0.390625 - 2.25))),
+    (float)(1 / (2 * 2.25 * (2.25 - 0.390625))),
+    (float)(1 / (2 * 2.25 * (2.25 - 0.390625))),
+    1,
+};
+static const float THREE_SCALES[8] = {
+    -1,
+    (float)(1 / (2 * 0.25 * (0.25 - 1) * (0.25 - 4))),
+    (float)(1 / (2 * 0.25 * (0.25 - 1) * (0.25 - 4))),
+    (float)(1 / (2 * (1 - 0.25) * (1 - 4))),
+    (float)(1 / (2 * (1 - 0.25) * (1 - 4))),
+    (float)(1 / (2 * 4 * (4 - 0.25) * (4 - 1))),
+    (float)(1 / (2 * 4 * (4 - 0.25) * (4 - 1))),
+    1,
+};
+
+FOVEA_INLINE const float *points_of(const int count) { return count == 6 ? TWO_PAIRS : THREE_PAIRS; }
+FOVEA_INLINE const float *scales_of(const int count) { return count == 6 ? TWO_SCALES : THREE_SCALES; }
+
+// The points that an axis of `taps` is transformed to, and the outputs of a tile along it. An axis of one tap is left
+// as it is.
+FOVEA_INLINE int axis_points(const int taps) { return taps == 1 ? 1 : taps == 7 ? 8 : 6; }
+FOVEA_INLINE int axis_outputs(const int taps) { return axis_points(taps) - taps + 1; }
 
 typedef float aligned_float8 __attribute__((vector_size(32)));
 typedef float aligned_float16 __attribute__((vector_size(64)));
@@ -38,18 +63,23 @@ typedef struct {
     int adds;
 } factors;
 
-static size_t tile_extent(const fovea_winograd *p) { return 7 - p->extent; }
+// The products that a tile takes for each pair of channels.
+static size_t elements(fovea_taps taps) { return (size_t)(axis_points((int)taps.rows) * axis_points((int)taps.columns)); }
 
 static size_t tile_columns(const fovea_winograd *p) {
-    return (p->output.width + tile_extent(p) - 1) / tile_extent(p);
+    size_t width = (size_t)axis_outputs((int)p->taps.columns);
+    return (p->output.width + width - 1) / width;
 }
 
-static size_t tile_rows(const fovea_winograd *p) { return (p->output.height + tile_extent(p) - 1) / tile_extent(p); }
+static size_t tile_rows(const fovea_winograd *p) {
+    size_t height = (size_t)axis_outputs((int)p->taps.rows);
+    return (p->output.height + height - 1) / height;
+}
 
 static tile tile_at(const fovea_winograd *p, size_t index) {
-    size_t columns = tile_columns(p), rows = tile_rows(p), extent = tile_extent(p);
-    tile at = {index / (rows * columns), (ptrdiff_t)(index / columns % rows * extent),
-               (ptrdiff_t)(index % columns * extent)};
+    size_t columns = tile_columns(p), rows = tile_rows(p);
+    tile at = {index / (rows * columns), (ptrdiff_t)(index / columns % rows) * axis_outputs((int)p->taps.rows),
+               (ptrdiff_t)(index % columns) * axis_outputs((int)p->taps.columns)};
     return at;
 }
 
@@ -92,14 +122,14 @@ static size_t panel_width(size_t lanes) { return lanes == 16 ? 64 : 16; }
 
 size_t fovea_winograd_tiles(const fovea_winograd *p) { return p->count * tile_rows(p) * tile_columns(p); }
 
-// The distance between the 36 elements of a tile: an odd number of cache lines, so that they do not fall into one set.
+// The distance between the elements of a tile: an odd number of cache lines, so that they do not fall into one set.
 static size_t spread(size_t count) { return (count + 15) / 16 * 16 + ((count + 15) / 16 % 2 ? 0 : 16); }
 
 // The floats of one element of the transforms of all taps.
 static size_t tap_plane(const fovea_winograd *p) { return spread(p->input.channels / p->groups * p->output.channels); }
 
 size_t fovea_winograd_tap_count(const fovea_winograd_taps *p) {
-    return 36 * spread(p->inputs / p->groups * p->outputs);
+    return elements(p->taps) * spread(p->inputs / p->groups * p->outputs);
 }
 
 // Outputs that depend on no other inputs than these: a group, or a vector of groups.
@@ -133,8 +163,9 @@ static void multiply(const fovea_winograd *p, const factors *f, int isGradient, 
 // vectors in the first, for there are few taps.
 static size_t tiles_at_once(const fovea_winograd *p) {
     if (is_small(p->output.channels, p->groups, p->lanes)) return 6;
-    size_t bytes = 36 * sizeof(float) * (p->input.channels + p->output.channels) / chunk_count(p);
-    size_t count = 256 * 1024 / bytes / 6 * 6, least = 36 * tap_plane(p) * sizeof(float) < 16 * 1024 * 1024 ? 24 : 48;
+    size_t floats = elements(p->taps) * (p->input.channels + p->output.channels) / chunk_count(p);
+    size_t count = 64 * 1024 / floats / 6 * 6;
+    size_t least = elements(p->taps) * tap_plane(p) < 4 * 1024 * 1024 ? 24 : 48;
     if (count < least) count = least;
     if (count > 96) count = 96;
     return count;
@@ -143,7 +174,8 @@ static size_t tiles_at_once(const fovea_winograd *p) {
 static size_t part_scratch(const fovea_winograd *p) {
     chunk any = chunk_at(p, 0);
     size_t count = tiles_at_once(p);
-    return 36 * spread(count * any.inputs.count) + 37 * spread(count * any.outputs.count);
+    return elements(p->taps) * spread(count * any.inputs.count) +
+           (elements(p->taps) + 1) * spread(count * any.outputs.count);
 }
 
 size_t fovea_winograd_scratch(const fovea_winograd *p) { return p->parts * part_scratch(p) * sizeof(float); }
@@ -165,11 +197,11 @@ static void convolve_tiles(const convolution *k, chunk at, size_t first, size_t 
     const fovea_winograd *p = k->p;
     size_t most = tiles_at_once(p), width = panel_width(p->lanes), depth = p->input.channels / p->groups;
     size_t inputStride = spread(most * at.inputs.count), outputStride = spread(most * at.outputs.count);
-    float *input = scratch, *output = scratch + 36 * inputStride;
+    float *input = scratch, *output = scratch + elements(p->taps) * inputStride;
     FOVEA_BY_IMAGES(p->input, p->lanes, transform_input, p, k->x, at.inputs, first, last, input, inputStride);
     factors f = {.rows = last - first, .depth = depth, .rowStride = at.inputs.count, .depthStride = 1,
                  .outStride = at.outputs.count};
-    for (size_t e = 0; e < 36; e++)
+    for (size_t e = 0; e < elements(p->taps); e++)
         for (size_t column = 0; column < at.outputs.count; column += width) {
             size_t columns = at.outputs.count - column < width ? at.outputs.count - column : width;
             multiply(p, &f, 0, input + e * inputStride,
@@ -210,7 +242,7 @@ typedef struct {
 static void transform_rows(void *context, size_t begin, size_t end) {
     const transformation *k = context;
     FOVEA_BY_LANES(k->p->lanes, transform_taps, k->p, k->isBackward, k->taps, k->transformed,
-                   fovea_winograd_tap_count(k->p) / 36, begin, end);
+                   fovea_winograd_tap_count(k->p) / elements(k->p->taps), begin, end);
 }
 
 void fovea_winograd_transform(const fovea_winograd_taps *p, int isBackward, const float *taps, float *transformed) {
@@ -222,8 +254,8 @@ void fovea_winograd_transform(const fovea_winograd_taps *p, int isBackward, cons
 
 // As many tiles at a time as keep the transforms of both sides in the last cache.
 static size_t gradient_tiles_at_once(const fovea_winograd *p) {
-    size_t bytes = 36 * sizeof(float) * (p->input.channels + p->output.channels), total = fovea_winograd_tiles(p);
-    size_t count = 3 * 1024 * 1024 / bytes;
+    size_t floats = elements(p->taps) * (p->input.channels + p->output.channels), total = fovea_winograd_tiles(p);
+    size_t count = 768 * 1024 / floats;
     if (count < 64) count = 64;
     return count < total ? count : total;
 }
@@ -232,12 +264,14 @@ static size_t gradient_tiles_at_once(const fovea_winograd *p) {
 static size_t gradient_transforms(const fovea_winograd *p) {
     if (p->groups > 1) return p->parts * part_scratch(p);
     size_t count = gradient_tiles_at_once(p);
-    return 36 * spread(count * p->input.channels) + 37 * spread(count * p->output.channels);
+    return elements(p->taps) * spread(count * p->input.channels) +
+           (elements(p->taps) + 1) * spread(count * p->output.channels);
 }
 
 // The transforms, the transform of the gradient, and the sums of the bias's.
 size_t fovea_winograd_gradient_scratch(const fovea_winograd *p) {
-    return (gradient_transforms(p) + 36 * tap_plane(p)) * sizeof(float) + p->output.channels * sizeof(double);
+    return (gradient_transforms(p) + elements(p->taps) * tap_plane(p)) * sizeof(float) +
+           p->output.channels * sizeof(double);
 }
 
 // The panel of a chunk that begins at `column`: its part of element `e` of the products of the transforms of `count`
@@ -249,7 +283,7 @@ static void multiply_panel(const convolution *k, chunk at, size_t column, size_t
     size_t columns = at.outputs.count - column < width ? at.outputs.count - column : width;
     factors f = {.rows = p->input.channels / p->groups, .depth = count, .rowStride = 1,
                  .depthStride = at.inputs.count, .outStride = p->output.channels, .adds = adds};
-    if (e == 36)
+    if (e == elements(p->taps))
         FOVEA_BY_LANES(p->lanes, add_rows, gradient + column * count, count, columns, k->sums + first);
     else
         multiply(p, &f, 1, input, gradient + column * count, k->products + e * tap_plane(p) + first, columns);
@@ -265,7 +299,7 @@ static void transform_tiles(void *context, size_t begin, size_t end) {
     FOVEA_BY_IMAGES(p->input, p->lanes, transform_input, p, k->x, at.inputs, k->first + begin, k->first + end,
                     k->scratch + begin * at.inputs.count, inputStride);
     FOVEA_BY_IMAGES(p->output, p->lanes, transform_gradient, p, k->dy, at.outputs, k->first, k->first + begin,
-                    k->first + end, k->count, k->scratch + 36 * inputStride, outputStride);
+                    k->first + end, k->count, k->scratch + elements(p->taps) * inputStride, outputStride);
 }
 
 static void multiply_panels(void *context, size_t begin, size_t end) {
@@ -277,7 +311,7 @@ static void multiply_panels(void *context, size_t begin, size_t end) {
     for (size_t unit = begin; unit < end; unit++) {
         size_t e = unit / panels;
         multiply_panel(k, at, unit % panels * width, e, k->scratch + e * inputStride,
-                       k->scratch + 36 * inputStride + e * outputStride, k->count, k->first > 0);
+                       k->scratch + elements(p->taps) * inputStride + e * outputStride, k->count, k->first > 0);
     }
 }
 
@@ -293,12 +327,12 @@ static void differentiate_parts(void *context, size_t begin, size_t end) {
                 chunk at = chunk_at(p, index);
                 size_t count = total - first < most ? total - first : most;
                 size_t inputStride = spread(most * at.inputs.count), outputStride = spread(most * at.outputs.count);
-                float *input = k->scratch + part * part_scratch(p), *gradient = input + 36 * inputStride;
+                float *input = k->scratch + part * part_scratch(p), *gradient = input + elements(p->taps) * inputStride;
                 FOVEA_BY_IMAGES(p->input, p->lanes, transform_input, p, k->x, at.inputs, first, first + count, input,
                                 inputStride);
                 FOVEA_BY_IMAGES(p->output, p->lanes, transform_gradient, p, k->dy, at.outputs, first, first,
                                 first + count, count, gradient, outputStride);
-                for (size_t e = 0; e < (k->sums ? 37 : 36); e++)
+                for (size_t e = 0; e < elements(p->taps) + (k->sums != NULL); e++)
                     for (size_t column = 0; column < at.outputs.count; column += width)
                         multiply_panel(k, at, column, e, input + e * inputStride, gradient + e * outputStride, count,
                                        first > 0);
@@ -310,7 +344,7 @@ static void reduce_rows(void *context, size_t begin, size_t end) {
     const convolution *k = context;
     const fovea_winograd *p = k->p;
     size_t outputs = p->output.channels;
-    FOVEA_BY_LANES(p->lanes, transform_taps_gradient, p->extent, p->input.channels / p->groups * outputs, k->products,
+    FOVEA_BY_LANES(p->lanes, transform_taps_gradient, p->taps, p->input.channels / p->groups * outputs, k->products,
                    tap_plane(p), k->dtaps, begin * outputs, end * outputs);
 }
 
@@ -319,7 +353,7 @@ void fovea_winograd_gradient(const fovea_winograd *p, const void *x, const void 
     size_t total = fovea_winograd_tiles(p), width = panel_width(p->lanes), outputs = p->output.channels;
     convolution k = {.p = p, .x = x, .dy = dy, .dtaps = dtaps, .scratch = scratch};
     k.products = k.scratch + gradient_transforms(p);
-    if (dbias) k.sums = (double *)(k.products + 36 * tap_plane(p));
+    if (dbias) k.sums = (double *)(k.products + elements(p->taps) * tap_plane(p));
     if (dbias) memset(k.sums, 0, outputs * sizeof *k.sums);
     if (p->groups > 1) {
         fovea_parallel_for(p->parts, 0, differentiate_parts, &k);
@@ -328,7 +362,8 @@ void fovea_winograd_gradient(const fovea_winograd *p, const void *x, const void 
         for (; k.first < total; k.first += k.tiles) {
             k.count = total - k.first < k.tiles ? total - k.first : k.tiles;
             fovea_parallel_for(k.count, 0, transform_tiles, &k);
-            fovea_parallel_for((dbias ? 37 : 36) * ((outputs + width - 1) / width), 0, multiply_panels, &k);
+            fovea_parallel_for((elements(p->taps) + (dbias != NULL)) * ((outputs + width - 1) / width), 0,
+                               multiply_panels, &k);
         }
     }
     fovea_parallel_for(p->input.channels / p->groups, 0, reduce_rows, &k);

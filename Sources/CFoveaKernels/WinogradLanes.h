@@ -8,7 +8,7 @@
 // As many vectors of a row of the right factor as the registers hold sums of six rows for.
 #define PANEL (LANES == 16 ? 4 : 2)
 
-// Elements 36 apart in each direction: one of each product of a tile.
+// Vector `index` of those that are `stride` apart.
 #define FOVEA_AT(pointer, index, stride) (*(VECTOR *)((pointer) + (index) * (stride)))
 
 // Where row `k` of column `c` lies in a matrix of `depth` rows whose columns are cut into groups of `width` and these
@@ -19,79 +19,7 @@ FOVEA_INLINE size_t FOVEA_NAME(panel_place)(size_t c, size_t k, size_t depth, si
     return (group + start) * depth + k * columns + c - group - start;
 }
 
-// One axis of the transform of the input.
-FOVEA_INLINE void FOVEA_NAME(transform)(const VECTOR *d, VECTOR *v) {
-    VECTOR even = d[4] - d[2] * BB, odd = (d[3] - d[1] * BB) * A;
-    v[0] = d[4] - d[2] * (AA + BB) + d[0] * (AA * BB);
-    v[1] = even + odd;
-    v[2] = even - odd;
-    even = d[4] - d[2] * AA;
-    odd = (d[3] - d[1] * AA) * B;
-    v[3] = even + odd;
-    v[4] = even - odd;
-    v[5] = d[5] - d[3] * (AA + BB) + d[1] * (AA * BB);
-}
-
-// The values of a polynomial of `count` coefficients at the points, at infinity the last one.
-FOVEA_INLINE void FOVEA_NAME(evaluate)(const int count, const VECTOR *c, VECTOR *v) {
-    VECTOR even = c[count - 2 + count % 2], odd = c[count - 1 - count % 2], even2 = even, odd2 = odd;
-    FOVEA_UNROLL for (int i = count - 4 + count % 2; i >= 0; i -= 2) {
-        even = c[i] + even * AA;
-        even2 = c[i] + even2 * BB;
-    }
-    FOVEA_UNROLL for (int i = count - 3 - count % 2; i >= 1; i -= 2) {
-        odd = c[i] + odd * AA;
-        odd2 = c[i] + odd2 * BB;
-    }
-    v[0] = c[0];
-    v[1] = even + odd * A;
-    v[2] = even - odd * A;
-    v[3] = even2 + odd2 * B;
-    v[4] = even2 - odd2 * B;
-    v[5] = c[count - 1];
-}
-
-// The transpose of that.
-FOVEA_INLINE void FOVEA_NAME(collect)(const int count, const VECTOR *v, VECTOR *c) {
-    VECTOR even = v[1] + v[2], odd = (v[1] - v[2]) * A, even2 = v[3] + v[4], odd2 = (v[3] - v[4]) * B;
-    c[0] = v[0] + even + even2;
-    c[1] = odd + odd2;
-    FOVEA_UNROLL for (int i = 2; i < count; i++) {
-        if (i % 2 == 0) {
-            even = even * AA;
-            even2 = even2 * BB;
-            c[i] = even + even2;
-        } else {
-            odd = odd * AA;
-            odd2 = odd2 * BB;
-            c[i] = odd + odd2;
-        }
-    }
-    c[count - 1] = c[count - 1] + v[5];
-}
-
-// Numbers 6x6 of which each row and each column is scaled as the values of taps are.
-FOVEA_INLINE void FOVEA_NAME(scale)(VECTOR (*v)[6]) {
-    const float factors[6] = {G0, GA, GA, GB, GB, 1};
-    FOVEA_UNROLL for (int i = 0; i < 6; i++)
-        FOVEA_UNROLL for (int j = 0; j < 6; j++) v[i][j] = v[i][j] * (factors[i] * factors[j]);
-}
-
-// Applies `axis` from `from` to `to` numbers along the columns and then along the rows.
-#define FOVEA_BOTH_AXES(axis, from, to, in, out)                                 \
-    {                                                                            \
-        VECTOR between[6][6];                                                    \
-        FOVEA_UNROLL for (int j = 0; j < from; j++) {                            \
-            VECTOR column[6], result[6];                                         \
-            FOVEA_UNROLL for (int i = 0; i < from; i++) column[i] = in[i][j];    \
-            axis(column, result);                                                \
-            FOVEA_UNROLL for (int i = 0; i < to; i++) between[i][j] = result[i]; \
-        }                                                                        \
-        FOVEA_UNROLL for (int i = 0; i < to; i++) axis(between[i], out[i]);      \
-    }
-#define FOVEA_TRANSFORM(from, to) FOVEA_NAME(transform)(from, to)
-#define FOVEA_EVALUATE(from, to) FOVEA_NAME(evaluate)(count, from, to)
-#define FOVEA_COLLECT(from, to) FOVEA_NAME(collect)(count, from, to)
+#include "WinogradAxes.h"
 
 // The bytes of an element of images.
 #define FOVEA_BYTES(isBFloat16) (isBFloat16 ? sizeof(uint16_t) : sizeof(float))
@@ -114,36 +42,38 @@ FOVEA_INLINE void FOVEA_NAME(store)(const int isBFloat16, const VECTOR *value, c
     *(VECTOR *)to = *value;
 }
 
-// The pixels of a square beginning at (row, column) of an image, zero beyond the edges. Those that the square to the
+// The pixels of a rectangle beginning at (row, column) of an image, zero beyond the edges. Those that the one to the
 // right has besides are fetched, since they are too far apart for the processor to foresee them.
-#define FOVEA_LOAD_SQUARE(isBFloat16, size, step, square, from, images, row, column)                                   \
-    {                                                                                                                  \
-        ptrdiff_t rowStride = (ptrdiff_t)(images->rowStride * FOVEA_BYTES(isBFloat16));                                \
-        ptrdiff_t pixelStride = (ptrdiff_t)(images->pixelStride * FOVEA_BYTES(isBFloat16));                            \
-        const char *corner = from + row * rowStride + column * pixelStride;                                            \
-        if (row >= 0 && column >= 0 && row + size <= (ptrdiff_t)images->height &&                                      \
-            column + size <= (ptrdiff_t)images->width) {                                                               \
-            FOVEA_UNROLL for (int i = 0; i < size; i++) {                                                              \
-                FOVEA_UNROLL for (int j = 0; j < size; j++)                                                            \
-                    FOVEA_NAME(load)(isBFloat16, corner + i * rowStride + j * pixelStride, &square[i][j]);             \
-                FOVEA_UNROLL for (int j = size; j < size + step; j++)                                                  \
-                    __builtin_prefetch(corner + i * rowStride + j * pixelStride);                                      \
-            }                                                                                                          \
-        } else {                                                                                                       \
-            ptrdiff_t bottom = (ptrdiff_t)images->height - row, right = (ptrdiff_t)images->width - column;             \
-            if (bottom > size) bottom = size;                                                                          \
-            if (right > size) right = size;                                                                            \
-            FOVEA_UNROLL for (int e = 0; e < size * size; e++) square[e / size][e % size] = (VECTOR){0};               \
-            for (ptrdiff_t i = row < 0 ? -row : 0; i < bottom; i++)                                                    \
-                for (ptrdiff_t j = column < 0 ? -column : 0; j < right; j++)                                           \
-                    FOVEA_NAME(load)(isBFloat16, corner + i * rowStride + j * pixelStride, &square[i][j]);             \
-        }                                                                                                              \
+#define FOVEA_LOAD(isBFloat16, rows, columns, step, to, from, images, row, column)                          \
+    {                                                                                                       \
+        ptrdiff_t rowStride = (ptrdiff_t)(images->rowStride * FOVEA_BYTES(isBFloat16));                     \
+        ptrdiff_t pixelStride = (ptrdiff_t)(images->pixelStride * FOVEA_BYTES(isBFloat16));                 \
+        const char *corner = from + row * rowStride + column * pixelStride;                                 \
+        if (row >= 0 && column >= 0 && row + rows <= (ptrdiff_t)images->height &&                           \
+            column + columns <= (ptrdiff_t)images->width) {                                                 \
+            FOVEA_UNROLL for (int i = 0; i < rows; i++) {                                                   \
+                FOVEA_UNROLL for (int j = 0; j < columns; j++)                                              \
+                    FOVEA_NAME(load)(isBFloat16, corner + i * rowStride + j * pixelStride, &to[i][j]);      \
+                FOVEA_UNROLL for (int j = columns; j < columns + step; j++)                                 \
+                    __builtin_prefetch(corner + i * rowStride + j * pixelStride);                           \
+            }                                                                                               \
+        } else {                                                                                            \
+            ptrdiff_t bottom = (ptrdiff_t)images->height - row, right = (ptrdiff_t)images->width - column;  \
+            if (bottom > rows) bottom = rows;                                                               \
+            if (right > columns) right = columns;                                                           \
+            FOVEA_UNROLL for (int e = 0; e < rows * columns; e++) to[e / columns][e % columns] = (VECTOR){0}; \
+            for (ptrdiff_t i = row < 0 ? -row : 0; i < bottom; i++)                                         \
+                for (ptrdiff_t j = column < 0 ? -column : 0; j < right; j++)                                \
+                    FOVEA_NAME(load)(isBFloat16, corner + i * rowStride + j * pixelStride, &to[i][j]);      \
+        }                                                                                                   \
     }
 
 // Transforms the input of tiles `first ..< last` in some channels; element `e` of channel `c` of the tile `first + t`
 // goes to `e * stride + t * channels.count + c`.
-FOVEA_INLINE void FOVEA_NAME(transform_inputs)(const int isBFloat16, const fovea_winograd *p, const char *x,
-                                               span channels, size_t first, size_t last, float *to, size_t stride) {
+FOVEA_INLINE void FOVEA_NAME(transform_inputs)(const int tapRows, const int tapColumns, const int isBFloat16,
+                                               const fovea_winograd *p, const char *x, span channels, size_t first,
+                                               size_t last, float *to, size_t stride) {
+    const int rows = axis_points(tapRows), columns = axis_points(tapColumns);
     const fovea_images *images = &p->input;
     size_t blockStride = images->blockStride * FOVEA_BYTES(isBFloat16);
     for (size_t t = first; t < last; t++) {
@@ -152,25 +82,29 @@ FOVEA_INLINE void FOVEA_NAME(transform_inputs)(const int isBFloat16, const fovea
             x + at.image * images->imageStride * FOVEA_BYTES(isBFloat16) + channels.first / LANES * blockStride;
         ptrdiff_t row = at.row - (ptrdiff_t)p->top, column = at.column - (ptrdiff_t)p->left;
         for (size_t c = 0; c < channels.count; c += LANES, image += blockStride) {
-            VECTOR square[6][6], result[6][6];
-            FOVEA_LOAD_SQUARE(isBFloat16, 6, 4, square, image, images, row, column)
-            FOVEA_BOTH_AXES(FOVEA_TRANSFORM, 6, 6, square, result)
+            VECTOR pixels[6][8], result[6][8];
+            FOVEA_LOAD(isBFloat16, rows, columns, axis_outputs(tapColumns), pixels, image, images, row, column)
+            FOVEA_BOTH_AXES(transform, rows, columns, rows, columns, pixels, result)
             float *place = to + (t - first) * channels.count + c;
-            FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
+            FOVEA_UNROLL for (int e = 0; e < rows * columns; e++)
+                FOVEA_AT(place, e, stride) = result[e / columns][e % columns];
         }
     }
 }
 
 FOVEA_TARGET static void FOVEA_NAME(transform_input)(const fovea_winograd *p, const void *x, span channels,
                                                      size_t first, size_t last, float *to, size_t stride) {
-    FOVEA_NAME(transform_inputs)(0, p, x, channels, first, last, to, stride);
+    FOVEA_BY_TAPS(p->taps, transform_inputs, 0, p, x, channels, first, last, to, stride);
 }
 
-// The same for gradients of `count` outputs to a side; element `e` goes to its place in panels of `tiles` rows, of which
+// The same for gradients of outputs; element `e` goes to its place in panels of `tiles` rows, of which
 // the first is that of tile `start`. The sum of the tile's gradients comes as the last element.
-FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int isBFloat16, const int count, const fovea_winograd *p,
-                                                const char *dy, span channels, size_t start, size_t first,
-                                                size_t last, size_t tiles, float *to, size_t stride) {
+FOVEA_INLINE void FOVEA_NAME(transform_gradients)(const int tapRows, const int tapColumns, const int isBFloat16,
+                                                  const fovea_winograd *p, const char *dy, span channels,
+                                                  size_t start, size_t first, size_t last, size_t tiles, float *to,
+                                                  size_t stride) {
+    const int rows = axis_outputs(tapRows), columns = axis_outputs(tapColumns);
+    const int pointRows = axis_points(tapRows), pointColumns = axis_points(tapColumns);
     const fovea_images *images = &p->output;
     size_t blockStride = images->blockStride * FOVEA_BYTES(isBFloat16);
     size_t width = panelled_width(images->channels, p->groups, LANES);
@@ -179,55 +113,50 @@ FOVEA_INLINE void FOVEA_NAME(transform_squares)(const int isBFloat16, const int 
         const char *image =
             dy + at.image * images->imageStride * FOVEA_BYTES(isBFloat16) + channels.first / LANES * blockStride;
         for (size_t c = 0; c < channels.count; c += LANES, image += blockStride) {
-            VECTOR square[6][6], result[6][6], sum = {0};
-            FOVEA_LOAD_SQUARE(isBFloat16, count, count, square, image, images, at.row, at.column)
-            FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
+            VECTOR pixels[6][8], result[6][8], sum = {0};
+            FOVEA_LOAD(isBFloat16, rows, columns, columns, pixels, image, images, at.row, at.column)
+            FOVEA_BOTH_AXES(evaluate, rows, columns, pointRows, pointColumns, pixels, result)
             float *place = to + FOVEA_NAME(panel_place)(c, t - start, tiles, width);
-            FOVEA_UNROLL for (int e = 0; e < 36; e++) FOVEA_AT(place, e, stride) = result[e / 6][e % 6];
-            FOVEA_UNROLL for (int e = 0; e < count * count; e++) sum = sum + square[e / count][e % count];
-            FOVEA_AT(place, 36, stride) = sum;
+            FOVEA_UNROLL for (int e = 0; e < pointRows * pointColumns; e++)
+                FOVEA_AT(place, e, stride) = result[e / pointColumns][e % pointColumns];
+            FOVEA_UNROLL for (int e = 0; e < rows * columns; e++) sum = sum + pixels[e / columns][e % columns];
+            FOVEA_AT(place, pointRows * pointColumns, stride) = sum;
         }
     }
-}
-
-FOVEA_INLINE void FOVEA_NAME(transform_gradients)(const int isBFloat16, const fovea_winograd *p, const char *dy,
-                                                  span channels, size_t start, size_t first, size_t last,
-                                                  size_t tiles, float *to, size_t stride) {
-    if (p->extent == 3)
-        FOVEA_NAME(transform_squares)(isBFloat16, 4, p, dy, channels, start, first, last, tiles, to, stride);
-    else
-        FOVEA_NAME(transform_squares)(isBFloat16, 2, p, dy, channels, start, first, last, tiles, to, stride);
 }
 
 FOVEA_TARGET static void FOVEA_NAME(transform_gradient)(const fovea_winograd *p, const void *dy, span channels,
                                                         size_t start, size_t first, size_t last, size_t tiles,
                                                         float *to, size_t stride) {
-    FOVEA_NAME(transform_gradients)(0, p, dy, channels, start, first, last, tiles, to, stride);
+    FOVEA_BY_TAPS(p->taps, transform_gradients, 0, p, dy, channels, start, first, last, tiles, to, stride);
 }
 
-// `count` outputs to a side of tiles `first ..< last` in some channels from their products, of which element `e` of
-// channel `c` is at `e * stride + t * channels.count + c`.
-FOVEA_INLINE void FOVEA_NAME(make_squares)(const int isBFloat16, const int count, const fovea_winograd *p,
-                                           const float *from, size_t stride, span channels, size_t first, size_t last,
-                                           const addends *added, char *y) {
+// Outputs of tiles `first ..< last` in some channels from their products, of which element `e` of channel `c` is at
+// `e * stride + t * channels.count + c`.
+FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int tapRows, const int tapColumns, const int isBFloat16,
+                                           const fovea_winograd *p, const float *from, size_t stride, span channels,
+                                           size_t first, size_t last, const addends *added, char *y) {
+    const int mostRows = axis_outputs(tapRows), mostColumns = axis_outputs(tapColumns);
+    const int pointRows = axis_points(tapRows), pointColumns = axis_points(tapColumns);
     const fovea_images *images = &p->output;
     for (size_t t = first; t < last; t++) {
         tile at = tile_at(p, t);
         size_t rows = images->height - (size_t)at.row, columns = images->width - (size_t)at.column;
         size_t offset = at.image * images->imageStride + (size_t)at.row * images->rowStride +
                         (size_t)at.column * images->pixelStride + channels.first / LANES * images->blockStride;
-        if (rows > count) rows = count;
-        if (columns > count) columns = count;
+        if (rows > (size_t)mostRows) rows = (size_t)mostRows;
+        if (columns > (size_t)mostColumns) columns = (size_t)mostColumns;
         for (size_t c = 0; c < channels.count; c += LANES, offset += images->blockStride) {
             const float *place = from + (t - first) * channels.count + c;
-            VECTOR products[6][6], square[6][6], shift = {0};
-            FOVEA_UNROLL for (int e = 0; e < 36; e++) products[e / 6][e % 6] = FOVEA_AT(place, e, stride);
-            FOVEA_BOTH_AXES(FOVEA_COLLECT, 6, count, products, square)
+            VECTOR products[6][8], pixels[6][8], shift = {0};
+            FOVEA_UNROLL for (int e = 0; e < pointRows * pointColumns; e++)
+                products[e / pointColumns][e % pointColumns] = FOVEA_AT(place, e, stride);
+            FOVEA_BOTH_AXES(collect, pointRows, pointColumns, mostRows, mostColumns, products, pixels)
             if (added->bias) shift = *(const VECTOR *)(added->bias + channels.first + c);
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < columns; j++) {
                     size_t pixel = offset + i * images->rowStride + j * images->pixelStride;
-                    VECTOR value = square[i][j] + shift, residual;
+                    VECTOR value = pixels[i][j] + shift, residual;
                     pixel *= FOVEA_BYTES(isBFloat16);
                     if (added->residual) {
                         FOVEA_NAME(load)(isBFloat16, (const char *)added->residual + pixel, &residual);
@@ -240,19 +169,10 @@ FOVEA_INLINE void FOVEA_NAME(make_squares)(const int isBFloat16, const int count
     }
 }
 
-FOVEA_INLINE void FOVEA_NAME(make_outputs)(const int isBFloat16, const fovea_winograd *p, const float *from,
-                                           size_t stride, span channels, size_t first, size_t last,
-                                           const addends *added, char *y) {
-    if (p->extent == 3)
-        FOVEA_NAME(make_squares)(isBFloat16, 4, p, from, stride, channels, first, last, added, y);
-    else
-        FOVEA_NAME(make_squares)(isBFloat16, 2, p, from, stride, channels, first, last, added, y);
-}
-
 FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, const float *from, size_t stride,
                                                       span channels, size_t first, size_t last, const addends *added,
                                                       void *y) {
-    FOVEA_NAME(make_outputs)(0, p, from, stride, channels, first, last, added, y);
+    FOVEA_BY_TAPS(p->taps, make_outputs, 0, p, from, stride, channels, first, last, added, y);
 }
 
 // The three on images in bfloat16.
@@ -260,20 +180,20 @@ FOVEA_TARGET static void FOVEA_NAME(transform_output)(const fovea_winograd *p, c
 FOVEA_WIDE_BFLOAT16 static void fovea_transform_input_bfloat16_16(const fovea_winograd *p, const void *x, span channels,
                                                                   size_t first, size_t last, float *to,
                                                                   size_t stride) {
-    FOVEA_NAME(transform_inputs)(1, p, x, channels, first, last, to, stride);
+    FOVEA_BY_TAPS(p->taps, transform_inputs, 1, p, x, channels, first, last, to, stride);
 }
 
 FOVEA_WIDE_BFLOAT16 static void fovea_transform_gradient_bfloat16_16(const fovea_winograd *p, const void *dy,
                                                                      span channels, size_t start, size_t first,
                                                                      size_t last, size_t tiles, float *to,
                                                                      size_t stride) {
-    FOVEA_NAME(transform_gradients)(1, p, dy, channels, start, first, last, tiles, to, stride);
+    FOVEA_BY_TAPS(p->taps, transform_gradients, 1, p, dy, channels, start, first, last, tiles, to, stride);
 }
 
 FOVEA_WIDE_BFLOAT16 static void fovea_transform_output_bfloat16_16(const fovea_winograd *p, const float *from,
                                                                    size_t stride, span channels, size_t first,
                                                                    size_t last, const addends *added, void *y) {
-    FOVEA_NAME(make_outputs)(1, p, from, stride, channels, first, last, added, y);
+    FOVEA_BY_TAPS(p->taps, make_outputs, 1, p, from, stride, channels, first, last, added, y);
 }
 #endif
 
@@ -447,64 +367,60 @@ FOVEA_INLINE void FOVEA_NAME(load_taps)(const fovea_winograd_taps *p, int isBack
 // Rows `first ..< last` of the right factors of products, of all groups. Element `e` of a transform begins at
 // `e * stride`. What is written is larger than what is read and mostly no longer in the cache when the products come to
 // it, so it goes past the cache: 1.5 to 2 times as fast as ordinary stores.
-FOVEA_INLINE void FOVEA_NAME(evaluate_taps)(const int count, const fovea_winograd_taps *p, int isBackward,
-                                            const float *taps, float *to, size_t stride, size_t first, size_t last) {
-    size_t columns = isBackward ? p->inputs : p->outputs, width = panelled_width(columns, p->groups, LANES);
+FOVEA_INLINE void FOVEA_NAME(evaluate_taps)(const int rows, const int columns, const fovea_winograd_taps *p,
+                                            int isBackward, const float *taps, float *to, size_t stride, size_t first,
+                                            size_t last) {
+    const int pointRows = axis_points(rows), pointColumns = axis_points(columns);
+    size_t channels = isBackward ? p->inputs : p->outputs, width = panelled_width(channels, p->groups, LANES);
     size_t depth = (isBackward ? p->outputs : p->inputs) / p->groups, plane = p->inputs / p->groups * p->outputs;
     // Backward, a cache line of taps has those of LANES rows.
     for (size_t start = first; start < last; start = (start / LANES + 1) * LANES)
-        for (size_t c = 0; c < columns; c += LANES)
+        for (size_t c = 0; c < channels; c += LANES)
             for (size_t k = start; k < last && k < (start / LANES + 1) * LANES; k++) {
-                VECTOR square[6][6], result[6][6];
-                FOVEA_UNROLL for (int e = 0; e < count * count; e++) {
-                    int i = e / count, j = e % count;
-                    if (isBackward) i = count - 1 - i, j = count - 1 - j;
-                    FOVEA_NAME(load_taps)(p, isBackward, taps + (size_t)e * plane, k, c, &square[i][j]);
+                VECTOR loaded[6][8], result[6][8];
+                FOVEA_UNROLL for (int e = 0; e < rows * columns; e++) {
+                    int i = e / columns, j = e % columns;
+                    if (isBackward) i = rows - 1 - i, j = columns - 1 - j;
+                    FOVEA_NAME(load_taps)(p, isBackward, taps + (size_t)e * plane, k, c, &loaded[i][j]);
                 }
-                FOVEA_BOTH_AXES(FOVEA_EVALUATE, count, 6, square, result)
-                FOVEA_NAME(scale)(result);
+                FOVEA_BOTH_AXES(evaluate, rows, columns, pointRows, pointColumns, loaded, result)
+                FOVEA_NAME(scale)(pointRows, pointColumns, result);
                 float *place = to + FOVEA_NAME(panel_place)(c, k, depth, width);
-                FOVEA_UNROLL for (int e = 0; e < 36; e++)
-                    __builtin_nontemporal_store((ALIGNED)result[e / 6][e % 6], (ALIGNED *)(place + (size_t)e * stride));
+                FOVEA_UNROLL for (int e = 0; e < pointRows * pointColumns; e++)
+                    __builtin_nontemporal_store((ALIGNED)result[e / pointColumns][e % pointColumns],
+                                                (ALIGNED *)(place + (size_t)e * stride));
             }
 }
 
 FOVEA_TARGET static void FOVEA_NAME(transform_taps)(const fovea_winograd_taps *p, int isBackward, const float *taps,
                                                     float *to, size_t stride, size_t first, size_t last) {
-    if (p->extent == 3)
-        FOVEA_NAME(evaluate_taps)(3, p, isBackward, taps, to, stride, first, last);
-    else
-        FOVEA_NAME(evaluate_taps)(5, p, isBackward, taps, to, stride, first, last);
+    FOVEA_BY_TAPS(p->taps, evaluate_taps, p, isBackward, taps, to, stride, first, last);
 }
 
 // Gradients of the taps `first ..< last` of each tap's plane from those of their transforms, of which element `e` begins
 // at `e * stride`.
-FOVEA_INLINE void FOVEA_NAME(collect_taps)(const int count, size_t plane, const float *from, size_t stride, float *dtaps,
-                                           size_t first, size_t last) {
+FOVEA_INLINE void FOVEA_NAME(collect_taps)(const int rows, const int columns, size_t plane, const float *from,
+                                           size_t stride, float *dtaps, size_t first, size_t last) {
+    const int pointRows = axis_points(rows), pointColumns = axis_points(columns);
     for (size_t place = first; place < last; place += LANES) {
-        VECTOR products[6][6], square[6][6];
-        FOVEA_UNROLL for (int e = 0; e < 36; e++)
-            products[e / 6][e % 6] = *(const VECTOR *)(from + place + (size_t)e * stride);
-        FOVEA_NAME(scale)(products);
-        FOVEA_BOTH_AXES(FOVEA_COLLECT, 6, count, products, square)
-        FOVEA_UNROLL for (int e = 0; e < count * count; e++)
-            FOVEA_AT(dtaps + place, (size_t)e, plane) = square[e / count][e % count];
+        VECTOR products[6][8], taps[6][8];
+        FOVEA_UNROLL for (int e = 0; e < pointRows * pointColumns; e++)
+            products[e / pointColumns][e % pointColumns] = *(const VECTOR *)(from + place + (size_t)e * stride);
+        FOVEA_NAME(scale)(pointRows, pointColumns, products);
+        FOVEA_BOTH_AXES(collect, pointRows, pointColumns, rows, columns, products, taps)
+        FOVEA_UNROLL for (int e = 0; e < rows * columns; e++)
+            FOVEA_AT(dtaps + place, (size_t)e, plane) = taps[e / columns][e % columns];
     }
 }
 
-FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(size_t extent, size_t plane, const float *from,
+FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(fovea_taps taps, size_t plane, const float *from,
                                                              size_t stride, float *dtaps, size_t first, size_t last) {
-    if (extent == 3)
-        FOVEA_NAME(collect_taps)(3, plane, from, stride, dtaps, first, last);
-    else
-        FOVEA_NAME(collect_taps)(5, plane, from, stride, dtaps, first, last);
+    FOVEA_BY_TAPS(taps, collect_taps, plane, from, stride, dtaps, first, last);
 }
 
-#undef FOVEA_COLLECT
-#undef FOVEA_EVALUATE
-#undef FOVEA_TRANSFORM
-#undef FOVEA_LOAD_SQUARE
+#undef FOVEA_LOAD
 #undef FOVEA_BYTES
+#undef FOVEA_BY_TAPS
 #undef FOVEA_BOTH_AXES
 #undef FOVEA_AT
 #undef PANEL

@@ -29,8 +29,9 @@ public struct CPUBackend: Backend {
     public enum ConvolutionAlgorithm: String, Hashable, Sendable, CaseIterable {
         /// By its definition, with all multiplications.
         case direct
-        /// By Winograd's minimal filtering, F(4x4, 3x3) and F(2x2, 5x5), with a quarter or 36 % of the multiplications,
-        /// where it has 3x3 or 5x5 taps, no stride and channels or groups of channels that fill vectors.
+        /// By Winograd's minimal filtering, where it has no stride, channels or groups of channels that fill vectors, and
+        /// 3x3, 5x5, 1x3, 3x1, 1x7 or 7x1 taps: F(4x4, 3x3) and F(2x2, 5x5) with a quarter and 36 %, F(4, 3) and F(2, 7) with
+        /// half and 57 % of the multiplications.
         ///
         /// Rounding errors are about twice those of the definition
         /// (`Documentation/Decisions/0013-winograd.md`).

@@ -10,7 +10,7 @@ import Testing
         var batch = 2
         var channels = 32
         var filters = 16
-        var taps = 3
+        var taps: Size2D = 3
         var groups = 1
         var height = 12
         var width = 8
@@ -20,7 +20,7 @@ import Testing
         var addsResidual = false
 
         var description: String {
-            "\(batch)x\(channels)x\(height)x\(width) > \(filters), \(taps)x\(taps) p\(padding) g\(groups)"
+            "\(batch)x\(channels)x\(height)x\(width) > \(filters), \(taps) p\(padding) g\(groups)"
                 + (hasBias ? ", bias" : "") + (activation.map { ", \($0)" } ?? "")
                 + (addsResidual ? ", residual" : "")
         }
@@ -51,6 +51,41 @@ import Testing
         Problem(channels: 64, filters: 96, groups: 2, height: 9, width: 14),
         Problem(channels: 32, filters: 192, groups: 2, height: 5, width: 5, hasBias: true),
         Problem(batch: 1, channels: 32, filters: 32, taps: 5, groups: 4, height: 9, width: 9, padding: .zero),
+        Problem(
+            channels: 48, filters: 80, taps: Size2D(1, 7), height: 5, width: 17,
+            padding: Edges(vertical: 0, horizontal: 3)),
+        Problem(
+            channels: 80, filters: 48, taps: Size2D(7, 1), height: 17, width: 5,
+            padding: Edges(vertical: 3, horizontal: 0), hasBias: true, activation: .relu, addsResidual: true),
+        Problem(
+            batch: 1, taps: Size2D(1, 7), height: 3, width: 2,
+            padding: Edges(top: 0, left: 6, bottom: 0, right: 1),
+            hasBias: true),
+        Problem(
+            batch: 5, taps: Size2D(7, 1), height: 1, width: 3,
+            padding: Edges(top: 2, left: 0, bottom: 4, right: 0),
+            activation: .tanh, addsResidual: true),
+        Problem(taps: Size2D(1, 7), height: 4, width: 11, padding: .zero, activation: .relu),
+        Problem(taps: Size2D(7, 1), height: 10, width: 7, padding: .zero),
+        Problem(
+            channels: 64, filters: 96, taps: Size2D(1, 3), height: 8, width: 8,
+            padding: Edges(vertical: 0, horizontal: 1),
+            hasBias: true, activation: .relu),
+        Problem(
+            channels: 96, filters: 144, taps: Size2D(3, 1), height: 9, width: 7,
+            padding: Edges(vertical: 1, horizontal: 0), hasBias: true),
+        Problem(
+            taps: Size2D(1, 3), height: 6, width: 3, padding: Edges(top: 0, left: 2, bottom: 0, right: 0),
+            activation: .tanh),
+        Problem(
+            taps: Size2D(3, 1), height: 2, width: 9, padding: Edges(top: 0, left: 0, bottom: 2, right: 0),
+            hasBias: true, activation: .relu, addsResidual: true),
+        Problem(
+            channels: 64, filters: 64, taps: Size2D(1, 7), groups: 16, height: 9, width: 9,
+            padding: Edges(vertical: 0, horizontal: 3), hasBias: true),
+        Problem(
+            channels: 64, filters: 96, taps: Size2D(3, 1), groups: 2, height: 9, width: 14,
+            padding: Edges(vertical: 1, horizontal: 0)),
     ]
 
     /// A convolution with what follows, and the gradients of a weighted sum of the result.
@@ -73,7 +108,9 @@ import Testing
         let x = try pass(input, "x")
         let weight = try graph.input(
             "weight",
-            TensorType([problem.filters, problem.channels / problem.groups, problem.taps, problem.taps]))
+            TensorType([
+                problem.filters, problem.channels / problem.groups, problem.taps.height, problem.taps.width,
+            ]))
         let bias = problem.hasBias ? try graph.input("bias", TensorType([problem.filters])) : nil
         // Computed before the convolution, so that it can be added to in place.
         let shape = Shape([problem.batch, problem.filters, problem.height, problem.width])

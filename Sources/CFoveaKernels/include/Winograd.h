@@ -1,5 +1,5 @@
-// Convolutions of 3x3 and 5x5 taps without stride by the minimal filtering of Winograd, 4x4 or 2x2 outputs at a time
-// from 6x6 inputs.
+// Convolutions of 3x3, 5x5, 1x3 and 1x7 taps without stride by the minimal filtering of Winograd, 4x4, 2x2, 1x4 or 1x2
+// outputs at a time from 6x6, 6x6, 1x6 and 1x8 inputs.
 #ifndef FOVEA_WINOGRAD_H
 #define FOVEA_WINOGRAD_H
 
@@ -14,11 +14,17 @@ typedef struct {
     int isBFloat16;
 } fovea_images;
 
-/// A convolution of 3x3 or 5x5 taps: output pixel `(i, j)` is the sum over `r` and `c` of input pixel
+/// The taps of a convolution: 3x3, 5x5, 1x3 or 1x7. Those of a column are a row's, of images whose rows are the columns.
+typedef struct {
+    size_t rows, columns;
+} fovea_taps;
+
+/// A convolution: output pixel `(i, j)` is the sum over `r` and `c` of input pixel
 /// `(i + r - top, j + c - left)` times tap `(r, c)`, input beyond the edges being zero; in groups of channels.
 typedef struct {
-    /// The images, the taps to a side, the groups, the padding above and to the left.
-    size_t count, extent, groups, top, left;
+    fovea_taps taps;
+    /// The images, the groups, the padding above and to the left.
+    size_t count, groups, top, left;
     fovea_images input, output;
     /// The channels of a vector, 8 or 16, of which the channels on either side are a multiple.
     ///
@@ -28,9 +34,10 @@ typedef struct {
     size_t parts;
 } fovea_winograd;
 
-/// Taps `[extent][extent][inputs / groups][outputs]` of a convolution of `inputs` to `outputs` channels.
+/// Taps `[rows][columns][inputs / groups][outputs]` of a convolution of `inputs` to `outputs` channels.
 typedef struct {
-    size_t lanes, extent, groups, inputs, outputs;
+    fovea_taps taps;
+    size_t lanes, groups, inputs, outputs;
 } fovea_winograd_taps;
 
 /// The lanes that vectors have on this processor.
@@ -42,7 +49,7 @@ int fovea_winograd_has_bfloat16(void);
 /// The number of tiles that the outputs are made of.
 size_t fovea_winograd_tiles(const fovea_winograd *p);
 
-/// The number of floats of transformed taps: 36 and a little more for each pair of channels.
+/// The number of floats of transformed taps: 36, or 6 or 8 of a row, and a little more for each pair of channels.
 size_t fovea_winograd_tap_count(const fovea_winograd_taps *p);
 
 /// The number of bytes of scratch memory, aligned to 64, of the convolution and of the gradient of its taps.

@@ -2,20 +2,19 @@ import CFoveaKernels
 import FoveaGraph
 import FoveaTensor
 
-/// Convolutions of 3x3 and 5x5 taps without stride by Winograd's minimal filtering, with a quarter and with 36 % of the
-/// multiplications, in groups of channels too (`Documentation/Decisions/0013-winograd.md`).
+/// Convolutions of 3x3, 5x5, 1x3, 3x1, 1x7 and 7x1 taps without stride by Winograd's minimal filtering, with 25, 36, 50 and
+/// 57 % of the multiplications, in groups of channels too (`Documentation/Decisions/0013-winograd.md`).
 extension Compiler {
     /// Whether a convolution, with its gradients, runs by minimal filtering: where it can, and where there are so many tiles that
     /// transforming the taps takes little beside them.
     func runsWinograd(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
         guard productType == .float32 || fovea_winograd_has_bfloat16() != 0,
             activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
-            weight[2] == 3 || weight[2] == 5, weight[3] == weight[2], convolution.stride == 1,
-            convolution.dilation == 1, convolution.padding.top < weight[2],
-            convolution.padding.left < weight[2], fillsVectors(convolution, inputs: x[1], outputs: weight[0])
+            WinogradTaps(weight).areFiltered, convolution.stride == 1, convolution.dilation == 1,
+            convolution.padding.top < weight[2], convolution.padding.left < weight[3],
+            fillsVectors(convolution, inputs: x[1], outputs: weight[0])
         else { return false }
-        let extent = 7 - weight[2]
-        let tiles = y[0] * ((y[2] + extent - 1) / extent) * ((y[3] + extent - 1) / extent)
+        let tiles = WinogradTaps(weight).tiles(of: y)
         return convolutionAlgorithm == .winograd
             || tiles >= Self.leastWinogradTiles
                 && (productType == .float32 || outrunsBFloat16(convolution, weight: weight, tiles: tiles))
@@ -27,7 +26,7 @@ extension Compiler {
     private func outrunsBFloat16(_ convolution: Operation.Convolution, weight: Shape, tiles: Int) -> Bool {
         let (outputs, groupInputs) = (weight[0], weight[1])
         let inputs = groupInputs * convolution.groups
-        return !Engine.hasAMX && weight[2] == 3
+        return !Engine.hasAMX && weight[2] == 3 && weight[3] == 3
             && (convolution.groups == 1 || groupInputs < fovea_winograd_lanes())
             && 2 * tiles * (inputs + outputs) >= 3 * groupInputs * outputs
     }
@@ -58,7 +57,7 @@ extension Compiler {
                 makeForm(layout)
             }
         let problem = winogradProblem(
-            convolution, input: x.layout, output: y.layout, extent: weight.layout.dimensions[2],
+            convolution, weight: graph.shape(of: node.inputs[1]), input: x.layout, output: y.layout,
             top: convolution.padding.top, left: convolution.padding.left)
         emitWinogradConvolution(
             problem, name: name, node, x: x, taps: taps, bias: bias, adds: residual != nil,
@@ -79,8 +78,8 @@ extension Compiler {
                 gradient.inputShape, resultType(of: node.outputs[0], computedIn: productType)))
         let padding = gradient.convolution.padding
         let problem = winogradProblem(
-            gradient.convolution, input: dy.layout, output: dx.layout, extent: weightShape[2],
-            top: weightShape[2] - 1 - padding.top, left: weightShape[2] - 1 - padding.left)
+            gradient.convolution, weight: weightShape, input: dy.layout, output: dx.layout,
+            top: weightShape[2] - 1 - padding.top, left: weightShape[3] - 1 - padding.left)
         emitWinogradConvolution(
             problem, name: node.operation.name, node, x: dy, taps: taps, bias: nil, adds: false,
             isRectified: false, y: dx)
@@ -93,7 +92,7 @@ extension Compiler {
         let (x, dy) = (try winogradForm(of: node.inputs[0]), try winogradForm(of: node.inputs[1]))
         let padding = gradient.convolution.padding
         var problem = winogradProblem(
-            gradient.convolution, input: x.layout, output: dy.layout, extent: gradient.weightShape[2],
+            gradient.convolution, weight: gradient.weightShape, input: x.layout, output: dy.layout,
             top: padding.top, left: padding.left)
         let scratch = makePlainForm([fovea_winograd_gradient_scratch(&problem) / 4])
         let dw = makeForm(Self.winogradWeights(gradient.weightShape))
@@ -119,9 +118,9 @@ extension Compiler {
 
     /// The order of weights in memory: taps, then input channels of a group, then filters.
     static func winogradWeights(_ shape: Shape) -> MemoryDescriptor {
-        let (filters, channels, extent) = (shape[0], shape[1], shape[2])
+        let (filters, channels, columns) = (shape[0], shape[1], shape[3])
         return MemoryDescriptor(
-            shape.dimensions, strides: [1, filters, extent * channels * filters, channels * filters])
+            shape.dimensions, strides: [1, filters, columns * channels * filters, channels * filters])
     }
 
     /// How images of `dtype` are stored that minimal filtering reads and writes.
@@ -138,23 +137,28 @@ extension Compiler {
     }
 
     private func winogradProblem(
-        _ convolution: Operation.Convolution, input: MemoryDescriptor, output: MemoryDescriptor, extent: Int,
+        _ convolution: Operation.Convolution, weight: Shape, input: MemoryDescriptor,
+        output: MemoryDescriptor,
         top: Int, left: Int
     ) -> fovea_winograd {
-        fovea_winograd(
-            count: input.dimensions[0], extent: extent, groups: convolution.groups, top: top, left: left,
-            input: winogradImages(input),
-            output: winogradImages(output), lanes: fovea_winograd_lanes(), parts: Int(fovea_threads()))
+        let taps = WinogradTaps(weight)
+        return fovea_winograd(
+            taps: taps.taps, count: input.dimensions[0], groups: convolution.groups,
+            top: taps.isColumn ? left : top, left: taps.isColumn ? top : left,
+            input: winogradImages(input, transposed: taps.isColumn),
+            output: winogradImages(output, transposed: taps.isColumn), lanes: fovea_winograd_lanes(),
+            parts: Int(fovea_threads()))
     }
 
-    private func winogradImages(_ layout: MemoryDescriptor) -> fovea_images {
+    private func winogradImages(_ layout: MemoryDescriptor, transposed: Bool) -> fovea_images {
         let (channels, height, width) = (layout.dimensions[1], layout.dimensions[2], layout.dimensions[3])
         let lanes = fovea_winograd_lanes()
         let isBlocked = activationLayout != .channelsLast
         let pixel = isBlocked ? lanes : channels
         return fovea_images(
-            height: height, width: width, channels: channels, imageStride: channels * height * width,
-            rowStride: width * pixel, pixelStride: pixel,
+            height: transposed ? width : height, width: transposed ? height : width, channels: channels,
+            imageStride: channels * height * width, rowStride: transposed ? pixel : width * pixel,
+            pixelStride: transposed ? width * pixel : pixel,
             blockStride: isBlocked ? height * width * lanes : lanes,
             isBFloat16: layout.dtype == .bfloat16 ? 1 : 0)
     }
@@ -165,7 +169,7 @@ extension Compiler {
     ) -> Form {
         let shape = weight.layout.dimensions
         var problem = fovea_winograd_taps(
-            lanes: fovea_winograd_lanes(), extent: shape[2], groups: convolution.groups,
+            taps: WinogradTaps(Shape(shape)).taps, lanes: fovea_winograd_lanes(), groups: convolution.groups,
             inputs: shape[1] * convolution.groups, outputs: shape[0])
         let taps = makePlainForm([fovea_winograd_tap_count(&problem)])
         emitKernel(
@@ -203,5 +207,37 @@ extension Compiler {
                     &problem, x, p[1], bias, adds ? y : nil, isRectified ? 1 : 0, y, scratch)
             }
         }
+    }
+}
+
+/// Taps as minimal filtering takes them: a column is a row on images whose rows are the columns.
+private struct WinogradTaps {
+    let taps: fovea_taps
+    let isColumn: Bool
+
+    /// The taps of weights `[filters, channels, height, width]`.
+    init(_ weight: Shape) {
+        isColumn = weight[3] == 1
+        taps =
+            isColumn
+            ? fovea_taps(rows: 1, columns: weight[2]) : fovea_taps(rows: weight[2], columns: weight[3])
+    }
+
+    /// Whether there are so many as minimal filtering is for.
+    var areFiltered: Bool {
+        switch (taps.rows, taps.columns) {
+        case (3, 3), (5, 5), (1, 3), (1, 7): true
+        default: false
+        }
+    }
+
+    /// The number of tiles that results `y` `[batch, filters, height, width]` are made of.
+    func tiles(of y: Shape) -> Int {
+        var problem = fovea_winograd()
+        problem.taps = taps
+        problem.count = y[0]
+        problem.output.height = isColumn ? y[3] : y[2]
+        problem.output.width = isColumn ? y[2] : y[3]
+        return fovea_winograd_tiles(&problem)
     }
 }

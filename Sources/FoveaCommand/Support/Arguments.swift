@@ -85,8 +85,8 @@ struct ComputingOptions: ParsableArguments {
 
     @Option(
         help: """
-            How 3x3 and 5x5 convolutions are computed: direct, by their definition, or winograd, with a quarter of the \
-            multiplications and twice the rounding. The faster for each unless given; for forward and gradients direct.
+            How convolutions of 3x3, 5x5, 1x7 and 1x3 are computed: direct, by their definition, or winograd, with a \
+            quarter to half of the multiplications and twice the rounding. The faster for each unless given; for forward and gradients direct.
             """)
     var convolution: CPUBackend.ConvolutionAlgorithm?
 
