@@ -73,39 +73,80 @@ void fovea_fold_batch_norm(size_t filters, size_t taps, const float *weight, con
     }
 }
 
-typedef struct {
-    size_t rows, columns;
-    const float *x;
-    float *out;
-} column_sums;
+// Elements at a time, which stay in the first-level cache between the loops.
+enum { COMBINED = 1024 };
 
-// Eight rows are added in float, then doubles take them, so that the error is that of the terms' own rounding.
-FOVEA_CLONES static void add_columns(const column_sums *k, size_t begin, size_t end) {
-    double sums[64];
-    for (size_t first = begin; first < end; first += 64) {
-        size_t count = end - first < 64 ? end - first : 64;
-        for (size_t c = 0; c < count; c++) sums[c] = 0;
-        for (size_t row = 0; row < k->rows; row += 8) {
-            size_t rows = k->rows - row < 8 ? k->rows - row : 8;
-            float eight[64] = {0};
-            for (size_t r = 0; r < rows; r++) {
-                const float *x = k->x + (row + r) * k->columns + first;
-                for (size_t c = 0; c < count; c++) eight[c] += x[c];
-            }
-            for (size_t c = 0; c < count; c++) sums[c] += (double)eight[c];
-        }
-        for (size_t c = 0; c < count; c++) k->out[first + c] = (float)sums[c];
+FOVEA_CLONES static void combine_elements(const fovea_combination *k, size_t begin, size_t end) {
+    float values[COMBINED];
+    for (size_t first = begin; first < end; first += COMBINED) {
+        size_t count = end - first < COMBINED ? end - first : COMBINED;
+        for (size_t i = 0; i < count; i++) values[i] = k->operands[0][first + i];
+        for (size_t n = 1; n < k->count; n++)
+            for (size_t i = 0; i < count; i++) values[i] += k->operands[n][first + i];
+        if (k->rectified)
+            for (size_t i = 0; i < count; i++) values[i] = k->rectified[first + i] > 0 ? values[i] : 0;
+        for (size_t i = 0; i < count; i++) k->sum[first + i] = values[i];
+        if (k->multiple)
+            for (size_t i = 0; i < count; i++) k->multiple[first + i] = k->factor * values[i];
     }
 }
 
-static void add_column_blocks(void *context, size_t begin, size_t end) {
-    const column_sums *k = context;
-    size_t last = 64 * end;
-    add_columns(k, 64 * begin, last < k->columns ? last : k->columns);
+static void combine_range(void *context, size_t begin, size_t end) { combine_elements(context, begin, end); }
+
+void fovea_combine(size_t count, const fovea_combination *combination) {
+    fovea_parallel_for(count, FOVEA_GRAIN, combine_range, (void *)combination);
 }
 
-void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out) {
-    column_sums k = {rows, columns, x, out};
-    size_t elements = rows * columns, blocks = (columns + 63) / 64;
-    fovea_parallel_for(blocks, elements < FOVEA_GRAIN ? blocks : 0, add_column_blocks, &k);
+enum {
+    // As many rows as are added in float before doubles take them, so that the error is that of the terms' own rounding.
+    ADDED_ROWS = 8,
+    // The rows have sums of their own in parts, as many for any number of threads.
+    MOST_ROW_PARTS = 16,
+};
+
+typedef struct {
+    size_t rows, columns, parts;
+    const float *x;
+    double *sums;  // [parts, columns]
+    float *added;  // [parts, columns]
+} column_sums;
+
+static size_t row_parts(size_t rows, size_t columns) {
+    size_t parts = rows * columns / FOVEA_GRAIN;
+    if (parts > rows / (4 * ADDED_ROWS)) parts = rows / (4 * ADDED_ROWS);
+    return parts < 1 ? 1 : parts > MOST_ROW_PARTS ? MOST_ROW_PARTS : parts;
+}
+
+size_t fovea_sum_rows_scratch(size_t rows, size_t columns) {
+    return row_parts(rows, columns) * columns * (sizeof(double) + sizeof(float));
+}
+
+FOVEA_CLONES static void add_rows(const column_sums *k, size_t first, size_t last, double *restrict sums,
+                                  float *restrict added) {
+    for (size_t c = 0; c < k->columns; c++) sums[c] = 0;
+    for (size_t row = first; row < last; row += ADDED_ROWS) {
+        for (size_t c = 0; c < k->columns; c++) added[c] = k->x[row * k->columns + c];
+        for (size_t r = row + 1; r < last && r < row + ADDED_ROWS; r++)
+            for (size_t c = 0; c < k->columns; c++) added[c] += k->x[r * k->columns + c];
+        for (size_t c = 0; c < k->columns; c++) sums[c] += (double)added[c];
+    }
+}
+
+static void add_row_parts(void *context, size_t begin, size_t end) {
+    const column_sums *k = context;
+    for (size_t part = begin; part < end; part++)
+        add_rows(k, k->rows * part / k->parts, k->rows * (part + 1) / k->parts, k->sums + part * k->columns,
+                 k->added + part * k->columns);
+}
+
+void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out, void *scratch) {
+    size_t parts = row_parts(rows, columns);
+    double *sums = scratch;
+    column_sums k = {rows, columns, parts, x, sums, (float *)(sums + parts * columns)};
+    fovea_parallel_for(parts, 0, add_row_parts, &k);
+    for (size_t c = 0; c < columns; c++) {
+        double sum = 0;
+        for (size_t part = 0; part < parts; part++) sum += sums[part * columns + c];
+        out[c] = (float)sum;
+    }
 }

@@ -37,6 +37,7 @@ struct Compiler {
     var forgotten: [Graph.Value: MemoryDescriptor] = [:]
     /// Whether the node being lowered has been lowered before.
     var isRecomputing = false
+    let combinations: Combinations
     let joining: Joining
     /// The positions of the nodes that read each value, of those whose results are wanted.
     let readers: [[Int]]
@@ -84,6 +85,8 @@ struct Compiler {
         joining = Joining(
             graph, fusion: fusion, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost,
             isFloat32: precision == .float32)
+        combinations = Combinations(
+            graph, readers: readers, isLive: isLive, fusion: fusion, isFloat32: precision == .float32)
         var isAssigned = [Bool](repeating: false, count: graph.variables.count)
         for assignment in graph.assignments { isAssigned[assignment.variable] = true }
         self.isAssigned = isAssigned
@@ -101,7 +104,9 @@ struct Compiler {
         }
         var isBackward = false
         for (position, node) in graph.nodes.enumerated()
-        where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position) {
+        where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position)
+            && !combinations.absorbed.contains(position)
+        {
             if node.phase == .backward, !isBackward {
                 isBackward = true
                 forgetActivations()
@@ -129,6 +134,9 @@ struct Compiler {
     }
 
     mutating func lower(_ node: Graph.Node, at position: Int) throws(PlanError) {
+        if let combination = combinations.endings[position] {
+            return try lowerCombination(combination, node, at: position)
+        }
         switch node.operation {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)

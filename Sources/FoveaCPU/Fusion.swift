@@ -10,6 +10,8 @@ struct Fusion {
     struct Chain {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
+        /// The multiple of what a convolution of 1x1 taps gives.
+        var scale: Int?
         /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization
         /// or its gradient reads besides.
         var add: (node: Int, residual: Graph.Value)?
@@ -100,6 +102,11 @@ struct Fusion {
             chain.batchNorm = next
             value = graph.nodes[next].outputs[0]
         }
+        // Other kernels than oneDNN's have no such operation.
+        if let next = onlyReader(of: value), case .scale = graph.nodes[next].operation, isPointwise(position) {
+            chain.scale = next
+            value = graph.nodes[next].outputs[0]
+        }
         if let next = onlyReader(of: value), case .add = graph.nodes[next].operation,
             let residual = residual(of: next, besides: value, at: position)
         {
@@ -107,8 +114,13 @@ struct Fusion {
             value = graph.nodes[next].outputs[0]
         }
         chains[position] = chain
-        absorbed.formUnion([chain.batchNorm, chain.add?.node].compactMap(\.self))
+        absorbed.formUnion([chain.batchNorm, chain.scale, chain.add?.node].compactMap(\.self))
         fuseActivation(after: position, value: value, into: position)
+    }
+
+    private func isPointwise(_ position: Int) -> Bool {
+        let weight = graph.shape(of: graph.nodes[position].inputs[1])
+        return weight[2] == 1 && weight[3] == 1
     }
 
     private mutating func fuseActivation(after position: Int, value: Graph.Value, into host: Int) {

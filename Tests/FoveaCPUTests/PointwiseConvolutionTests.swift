@@ -50,4 +50,38 @@ import Testing
         #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) <= bound })
         #expect(expected.contains { abs($0) > 1 })
     }
+
+    /// The end of a block of Inception-ResNet.
+    @Test(arguments: [CPUBackend.ActivationLayout.channelsLast, .blocked, .batchInnermost], [false, true])
+    func takesInAMultipleAndASum(layout: CPUBackend.ActivationLayout, isPointwise: Bool) throws {
+        var graph = Graph()
+        let x = try graph.input("x", TensorType([8, 16, 9, 7]))
+        let taps = isPointwise ? 1 : 3
+        let padding = Edges(vertical: taps / 2, horizontal: taps / 2)
+        let weight = try graph.input("weight", TensorType([32, 16, taps, taps]))
+        let bias = try graph.input("bias", TensorType([32]))
+        let slopes = try graph.input("slopes", TensorType([8, 32, 9, 7]))
+        let residual = try graph.scale(slopes, by: 2)
+        let y = try graph.convolution(x, weight: weight, bias: bias, padding: padding)
+        let sum = try graph.add(residual, try graph.scale(y, by: 0.17))
+        try graph.output("y", try graph.activation(.relu, sum))
+
+        let plan = try CPUBackend(activationLayout: layout).compile(graph)
+        #expect(plan.explain().contains("convolution+scale+add+relu") == isPointwise)
+        let reference = try ReferenceBackend(precision: .double).compile(graph)
+        let random = RandomSource(seed: 5)
+        for (position, input) in graph.inputs.enumerated() {
+            let shape = graph.shape(of: input.value)
+            let stream = random.stream(.other(position))
+            let tensor = Tensor((0..<shape.count).map { stream.uniform(at: $0) - 0.5 }, shape: shape)
+            try plan.setInput(input.name, to: tensor)
+            try reference.setInput(input.name, to: tensor)
+        }
+        try plan.execute()
+        try reference.execute()
+        let expected = reference.output(0).converted(to: .float64).scalars(as: Double.self)
+        let found = plan.output(0).scalars(as: Float.self)
+        #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) <= 1e-5 })
+        #expect(expected.contains { $0 > 0.1 } && expected.contains(0))
+    }
 }

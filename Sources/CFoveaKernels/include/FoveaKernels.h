@@ -65,8 +65,23 @@ void fovea_dropout(size_t count, const float *x, float *out, float rate, const u
 void fovea_running_average(size_t count, const float *running, const float *batch, float *out, float momentum,
                            float correction);
 
-/// `out[c] = sum of x[r, c]` over `rows` rows of `columns` elements.
-void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out);
+/// `out[c] = sum of x[r, c]` over `rows` rows of `columns` elements, with the given bytes of scratch memory, aligned to 8.
+size_t fovea_sum_rows_scratch(size_t rows, size_t columns);
+void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out, void *scratch);
+
+/// A sum of values, added in their order, with what may stand behind it.
+typedef struct {
+    const float *operands[4];
+    size_t count;
+    /// The output of a ReLU: the sum is zero where this is not positive. May be null.
+    const float *rectified;
+    /// Where the sum goes, which may be an operand, and where it goes once more, multiplied by `factor`, or null.
+    float *sum, *multiple;
+    float factor;
+} fovea_combination;
+
+/// Computes a combination of `count` elements in one pass.
+void fovea_combine(size_t count, const fovea_combination *combination);
 
 void fovea_fill(size_t count, float value, float *out);
 

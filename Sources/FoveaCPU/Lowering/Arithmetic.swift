@@ -69,6 +69,49 @@ extension Compiler {
         define(result, as: y)
     }
 
+    /// The sum of a few values, the gradient of a ReLU and a multiple of that in one pass over memory.
+    mutating func lowerCombination(
+        _ combination: Combinations.Combination, _ node: Graph.Node, at position: Int
+    ) throws(PlanError) {
+        let layout = try storedForm(of: combination.rectified ?? combination.operands[0]).layout
+        var inputs: [Form] = []
+        for operand in combination.operands { inputs.append(try form(of: operand, in: layout)) }
+        let count = inputs.count
+        var name = count > 1 ? "sum of \(count)" : ""
+        if let rectified = combination.rectified {
+            inputs.append(try form(of: rectified, in: layout))
+            name += (name.isEmpty ? "" : "+") + "gradient of relu"
+        }
+        let result = makeForm(layout)
+        var outputs = [result]
+        var factor: Float?
+        if let scale = combination.scale, case .scale(let operation) = graph.nodes[scale].operation {
+            outputs.append(makeForm(layout))
+            factor = operation.factor
+            name += "+scale"
+            define(graph.nodes[scale].outputs[0], as: outputs[1])
+        }
+        let dying = combination.operands.firstIndex { readers[$0.index].allSatisfy { $0 <= position } }
+        let elements = layout.storedCount
+        emitKernel(
+            name, path: node.path, reading: inputs, writing: outputs, flops: inputs.count * elements,
+            inPlace: (output: result, input: inputs[dying ?? 0])
+        ) { [hasMask = combination.rectified != nil] pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            var combination = fovea_combination()
+            withUnsafeMutableBytes(of: &combination.operands) { bytes in
+                let operands = bytes.bindMemory(to: UnsafePointer<Float>?.self)
+                for operand in 0..<count { operands[operand] = UnsafePointer(p[operand]) }
+            }
+            combination.count = count
+            if hasMask { combination.rectified = UnsafePointer(p[count]) }
+            combination.sum = p[inputs.count]
+            if let factor { (combination.multiple, combination.factor) = (p[inputs.count + 1], factor) }
+            return { [combination] in withUnsafePointer(to: combination) { fovea_combine(elements, $0) } }
+        }
+        define(node.outputs[0], as: result)
+    }
+
     /// Any broadcast, in row-major order.
     private mutating func lowerStridedBinary(
         _ operation: fovea_binary_operation, _ node: Graph.Node

@@ -37,14 +37,20 @@ extension Compiler {
         var result = node.outputs[0]
         var post = PostOperations()
         var residual: Form?
-        if chain.batchNorm != nil { name += "+batchNorm" }
+        if let batchNorm = chain.batchNorm {
+            name += "+batchNorm"
+            result = graph.nodes[batchNorm].outputs[0]
+        }
+        if let scale = chain.scale, case .scale(let operation) = graph.nodes[scale].operation {
+            name += "+scale"
+            post.scale = operation.factor
+            result = graph.nodes[scale].outputs[0]
+        }
         if let add = chain.add {
             name += "+add"
             post.sum = true
             residual = try storedForm(of: add.residual)
             result = graph.nodes[add.node].outputs[0]
-        } else if let batchNorm = chain.batchNorm {
-            result = graph.nodes[batchNorm].outputs[0]
         }
         if let activation = fusedActivation(at: position) {
             name += "+\(activation.function)"
@@ -52,7 +58,7 @@ extension Compiler {
             result = activation.result
         }
 
-        if residual == nil,
+        if residual == nil, chain.scale == nil,
             runsBatchInnermost(
                 convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]))
         {

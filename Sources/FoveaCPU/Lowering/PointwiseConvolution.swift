@@ -42,9 +42,10 @@ extension Compiler {
         define(node.outputs[0], as: dw)
         guard gradient.hasBias else { return }
         let db = makePlainForm([dyShape[1]])
-        emitKernel("sum", path: node.path, reading: [dy], writing: [db]) { pointers in
+        let scratch = makePlainForm([fovea_sum_rows_scratch(Int(pixels), Int(filters)) / 4])
+        emitKernel("sum", path: node.path, reading: [dy], writing: [db, scratch]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_sum_rows(Int(pixels), Int(filters), p[0], p[1]) }
+            return { fovea_sum_rows(Int(pixels), Int(filters), p[0], p[1], pointers[2]) }
         }
         define(node.outputs[1], as: db)
     }

@@ -3,6 +3,8 @@ import FoveaGraph
 
 /// What a primitive does to its result before storing it.
 struct PostOperations: Hashable {
+    /// What the result is multiplied by.
+    var scale: Float?
     /// Adds what the destination held before.
     var sum = false
     var activation: ActivationFunction?
@@ -33,6 +35,10 @@ final class PrimitiveDescriptor {
             var operations: dnnl_post_ops_t?
             try check(dnnl_post_ops_create(&operations), "create post-operations")
             defer { dnnl_post_ops_destroy(operations) }
+            if let scale = postOperations.scale {
+                let function = Eltwise.scale(by: scale)
+                dnnl_post_ops_append_eltwise(operations, function.algorithm, function.alpha, function.beta)
+            }
             if postOperations.sum {
                 dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef)
             }
