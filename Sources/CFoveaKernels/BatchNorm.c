@@ -15,12 +15,11 @@ enum {
     // The pixels that a vector of each array is loaded for where nothing is summed.
     MAPPED = 4,
     // The channels of a piece at most: their sums stay in the first-level cache.
-    PIECE_CHANNELS = 512,
+    PIECE_CHANNELS = 1024,
     // From this many channels on, a few pixels lie too far apart to be worked on side by side as fast as one after the
-    // other (Documentation/Decisions/0008-batch-norm.md).
+    // other, and from as many with four images at once (Documentation/Decisions/0008-batch-norm.md).
     LEAST_IN_ORDER = 128,
-    // Of this many at most, the sums of a pixel are read and written as fast as its values.
-    MOST_SUMMED_IN_ORDER = 256,
+    LEAST_IN_ORDER_OF_FOUR = 64,
     // The vector that a row of one channel is cut into.
     ROW_LANES = 16,
     // The pixels from which a first guess of the mean is made.
@@ -37,8 +36,8 @@ typedef struct context context;
 typedef void (*pass_function)(const context *, const piece *);
 
 // What is read and written for each element. `Y` is what the function gives, or the output of a ReLU that a gradient
-// needs to know; `RESIDUAL` is what is added, to a gradient, too.
-enum { X, Y, RESIDUAL, DY, PASSED, DX, IMAGE_COUNT };
+// needs to know; `RESIDUAL` is what is added to the result, a gradient, too, and `ADDEND` what is to `DY` before anything else.
+enum { X, Y, RESIDUAL, DY, ADDEND, PASSED, DX, IMAGE_COUNT };
 
 // Images or vectors, pixels and parts the given distances apart.
 typedef struct {
@@ -73,7 +72,7 @@ struct context {
 };
 
 // What is added up with its products: `x - center`, or gradients, of those that pass a ReLU (see `fovea_pass`).
-typedef enum { VALUES, GRADIENTS, GRADIENTS_NORMALIZED, GRADIENTS_OUTPUT } summed;
+typedef enum { VALUES, GRADIENTS, GRADIENTS_NORMALIZED, GRADIENTS_OUTPUT, SUMS_OUTPUT } summed;
 
 #define FOVEA_LANES_HEADER "BatchNormLanes.h"
 #include "BothWidths.h"
@@ -368,12 +367,13 @@ void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const 
 
 void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
                                const float *shift, const float *mean, const float *variance, const float *output,
-                               const float *dy, float *passed, const float *residual, float *dx, float *dscale,
-                               float *dshift, void *scratch) {
+                               const float *dy, const float *addend, float *passed, const float *residual, float *dx,
+                               float *dscale, float *dshift, void *scratch) {
     context k = make_context(norm, scratch);
     set_image(&k, X, x, norm->x);
     set_image(&k, Y, output, norm->y);
     set_image(&k, DY, dy, norm->dy);
+    set_image(&k, ADDEND, addend, dense);
     set_image(&k, PASSED, passed, passed == dy ? norm->dy : dense);
     set_image(&k, RESIDUAL, residual, norm->residual);
     set_image(&k, DX, dx, norm->dx);

@@ -63,8 +63,10 @@ FOVEA_INLINE void FOVEA_NAME(terms)(const piece *p, size_t count, size_t channel
     }
     FOVEA_NAME(load)(&dy, FOVEA_FIRST(DY), count);
     if (kind == GRADIENTS_NORMALIZED) dy = FOVEA_PASSED(v * FOVEA_ARRAY(FACTOR) + FOVEA_ARRAY(SHIFT));
-    if (kind == GRADIENTS_OUTPUT) {
-        VECTOR y = {0};
+    if (kind == GRADIENTS_OUTPUT || kind == SUMS_OUTPUT) {
+        VECTOR y = {0}, addend = {0};
+        if (kind == SUMS_OUTPUT) FOVEA_NAME(load)(&addend, FOVEA_FIRST(ADDEND), count);
+        if (kind == SUMS_OUTPUT) dy = dy + addend;
         FOVEA_NAME(load)(&y, FOVEA_FIRST(Y), count);
         dy = FOVEA_PASSED(y);
         FOVEA_NAME(store)(&dy, FOVEA_FIRST(PASSED), count);
@@ -107,12 +109,13 @@ FOVEA_INLINE void FOVEA_NAME(sum_pixel)(const piece *p, size_t pixel, summed kin
 // Adds a few pixels in float and the sums in double. The order of sums, and so the bits, is the same both ways.
 FOVEA_INLINE void FOVEA_NAME(add_up)(const context *k, const piece *given, summed kind) {
     FOVEA_LOCAL
-    if (p->count < LEAST_IN_ORDER || k->norm->lanes > MOST_SUMMED_IN_ORDER) {
+    const int hasFour = kind == GRADIENTS_OUTPUT || kind == SUMS_OUTPUT;
+    if (p->count < (hasFour ? LEAST_IN_ORDER_OF_FOUR : LEAST_IN_ORDER)) {
         FOVEA_EACH(SUMMED, sum_step, kind)
         return;
     }
     for (size_t i = 0; i < p->pixels; i += SUMMED) {
-        float sums[MOST_SUMMED_IN_ORDER] = {0}, products[MOST_SUMMED_IN_ORDER] = {0};
+        float sums[PIECE_CHANNELS] = {0}, products[PIECE_CHANNELS] = {0};
         for (size_t pixel = i; pixel < p->pixels && pixel < i + SUMMED; pixel++)
             FOVEA_NAME(sum_pixel)(p, pixel, kind, sums, products);
         for (size_t c = 0; c < p->count; c += LANES) {
@@ -128,7 +131,12 @@ FOVEA_TARGET static void FOVEA_NAME(gradient_sum)(const context *k, const piece 
     switch (k->pass) {
     case FOVEA_PASS_ALL: FOVEA_NAME(add_up)(k, p, GRADIENTS); break;
     case FOVEA_PASS_NORMALIZED: FOVEA_NAME(add_up)(k, p, GRADIENTS_NORMALIZED); break;
-    case FOVEA_PASS_OUTPUT: FOVEA_NAME(add_up)(k, p, GRADIENTS_OUTPUT); break;
+    case FOVEA_PASS_OUTPUT:
+        if (p->starts[ADDEND])
+            FOVEA_NAME(add_up)(k, p, SUMS_OUTPUT);
+        else
+            FOVEA_NAME(add_up)(k, p, GRADIENTS_OUTPUT);
+        break;
     }
 }
 

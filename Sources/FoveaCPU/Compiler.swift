@@ -78,7 +78,8 @@ struct Compiler {
         }
         self.readers = readers
         fusion = Fusion(
-            graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost)
+            graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost,
+            isFloat32: precision == .float32)
         recomputation =
             recomputesActivations
             ? Recomputation(graph, readers: readers, isLive: isLive, fusion: fusion) : .none

@@ -16,6 +16,8 @@ struct Fusion {
         /// or its gradient reads besides.
         var add: (node: Int, residual: Graph.Value)?
         var activation: Int?
+        /// The sum that the gradient of a batch normalization begins with, before that of the ReLU.
+        var gradientSum: Int?
         /// The gradient of the activation whose result was pooled.
         var activationGradient: Int?
 
@@ -60,10 +62,14 @@ struct Fusion {
     private let graph: Graph
     private let readers: [[Int]]
     private let isLive: [Bool]
+    private let isFloat32: Bool
 
-    /// - Parameter hasPoolKernels: whether pooling runs in kernels of Fovea, whose gradient takes in an activation's.
-    init(_ graph: Graph, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool) {
+    /// - Parameters:
+    ///   - hasPoolKernels: whether pooling runs in kernels of Fovea, whose gradient takes in an activation's.
+    ///   - isFloat32: whether images are float32, so that batches are normalized in kernels of Fovea.
+    init(_ graph: Graph, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool, isFloat32: Bool) {
         self.graph = graph
+        self.isFloat32 = isFloat32
         self.readers = readers
         self.isLive = isLive
         for (position, node) in graph.nodes.enumerated()
@@ -103,7 +109,8 @@ struct Fusion {
             value = graph.nodes[next].outputs[0]
         }
         // Other kernels than oneDNN's have no such operation.
-        if let next = onlyReader(of: value), case .scale = graph.nodes[next].operation, isPointwise(position) {
+        if let next = onlyReader(of: value), case .scale = graph.nodes[next].operation, isPointwise(position)
+        {
             chain.scale = next
             value = graph.nodes[next].outputs[0]
         }
@@ -166,8 +173,21 @@ struct Fusion {
                 return
             }
             reluSources[position] = .output
+            fuseSum(of: graph.nodes[relu].inputs[1], readBy: relu, intoBatchNormGradient: position)
         }
         absorbed.insert(relu)
+    }
+
+    private mutating func fuseSum(
+        of gradient: Graph.Value, readBy relu: Int, intoBatchNormGradient position: Int
+    ) {
+        guard isFloat32, onlyReader(of: gradient) == relu,
+            case .node(let sum, _) = graph.origin(of: gradient),
+            case .add = graph.nodes[sum].operation, !absorbed.contains(sum), chains[sum]?.activation == nil,
+            graph.nodes[sum].inputs.allSatisfy({ graph.type(of: $0) == graph.type(of: gradient) })
+        else { return }
+        chains[position, default: .none].gradientSum = sum
+        absorbed.insert(sum)
     }
 
     private mutating func fuseSum(afterBatchNormGradient position: Int) {

@@ -84,15 +84,18 @@ import Testing
         }
 
         func backward(
-            _ pass: fovea_pass, mean: [Float], variance: [Float], output: [Float]
+            _ pass: fovea_pass, mean: [Float], variance: [Float], output: [Float],
+            addsToGradient: Bool = false
         ) -> (dx: [Float], dscale: [Float], dshift: [Float], passed: [Float]) {
             var (dx, passed) = (x.map { _ in Float.nan }, x.map { _ in Float.nan })
             var (dscale, dshift) = (shift, shift)
             var scratch = scratch()
-            withUnsafePointer(to: norm) {
-                fovea_batch_norm_backward(
-                    $0, pass, x, scale, shift, mean, variance, output, dy, &passed, nil, &dx, &dscale,
-                    &dshift, &scratch)
+            withUnsafePointer(to: norm) { norm in
+                residual.withUnsafeBufferPointer {
+                    fovea_batch_norm_backward(
+                        norm, pass, x, scale, shift, mean, variance, output, dy,
+                        addsToGradient ? $0.baseAddress : nil, &passed, nil, &dx, &dscale, &dshift, &scratch)
+                }
             }
             return (dx, dscale, dshift, passed)
         }
@@ -214,6 +217,22 @@ import Testing
         #expect(anew.dx == known.dx && anew.dscale == known.dscale && anew.dshift == known.dshift)
     }
 
+    @Test(arguments: norms) func addsToTheGradientFirst(norm: fovea_batch_norm) {
+        var given = Numbers(norm, seed: 8)
+        let forward = given.forward(relu: true, adds: true)
+        func backward(addsToGradient: Bool) -> (
+            dx: [Float], dscale: [Float], dshift: [Float], passed: [Float]
+        ) {
+            given.backward(
+                FOVEA_PASS_OUTPUT, mean: forward.mean, variance: forward.variance, output: forward.y,
+                addsToGradient: addsToGradient)
+        }
+        let together = backward(addsToGradient: true)
+        given.dy = zip(given.dy, given.residual).map { $0 + $1 }
+        let apart = backward(addsToGradient: false)
+        #expect(together == apart)
+    }
+
     @Test(arguments: norms) func worksInPlace(norm: fovea_batch_norm) {
         var given = Numbers(norm, seed: 7)
         let apart = given.forward(relu: true, adds: true)
@@ -225,7 +244,7 @@ import Testing
             given.dy.withUnsafeMutableBufferPointer {
                 fovea_batch_norm_backward(
                     norm, FOVEA_PASS_NORMALIZED, x, scale, shift, apart.mean, apart.variance, nil,
-                    $0.baseAddress, nil, nil, $0.baseAddress, &dscale, &dshift, &scratch)
+                    $0.baseAddress, nil, nil, nil, $0.baseAddress, &dscale, &dshift, &scratch)
             }
             given.x.withUnsafeMutableBufferPointer { x in
                 given.residual.withUnsafeBufferPointer {
@@ -312,7 +331,7 @@ import Testing
                 dx.withUnsafeMutableBufferPointer {
                     fovea_batch_norm_backward(
                         norm, pass, spread(given.x, apart.x), given.scale, given.shift, known.mean,
-                        known.variance, spread(known.y, apart.y), spread(given.dy, apart.dy), &passed,
+                        known.variance, spread(known.y, apart.y), spread(given.dy, apart.dy), nil, &passed,
                         $0.baseAddress, $0.baseAddress, &dscale, &dshift, &scratch)
                 }
             }

@@ -47,11 +47,12 @@ void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const 
 
 /// The gradients with respect to `x`, `scale` and `shift`, from the batch's statistics and the gradient `dy` of what
 /// follows the normalization. Only `FOVEA_PASS_NORMALIZED` needs `shift`. With `FOVEA_PASS_OUTPUT`, `output` is the
-/// ReLU's, with the distances of `y`, and what it lets pass of `dy` goes to `passed`, which may be `dy` and is dense
-/// otherwise; else both may be null and `dx` may be `dy`. `residual`, which may be null or `dx`, is added to `dx`.
+/// ReLU's, with the distances of `y`, and what it lets pass of `dy`, to which `addend` is added before unless that is null,
+/// goes to `passed`, which may be `dy` or `addend` and is dense otherwise, as `addend` is; else the three may be null and `dx`
+/// may be `dy`. `residual`, which may be null or `dx`, is added to `dx`.
 void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
                                const float *shift, const float *mean, const float *variance, const float *output,
-                               const float *dy, float *passed, const float *residual, float *dx, float *dscale,
-                               float *dshift, void *scratch);
+                               const float *dy, const float *addend, float *passed, const float *residual, float *dx,
+                               float *dscale, float *dshift, void *scratch);
 
 #endif

@@ -141,8 +141,11 @@ extension Compiler {
         let dy: Part
         let pass: fovea_pass
         var passed: Part?
+        var addend: Part?
         if let source = fusion.reluSources[position], let relu = graph.producer(of: node.inputs[4]) {
-            dy = try part(of: relu.inputs[1], in: x.alone)
+            let sum = fusion.chains[position]?.gradientSum
+            let outputGradient = sum.map { graph.nodes[$0].inputs[0] } ?? relu.inputs[1]
+            dy = try part(of: outputGradient, in: x.alone)
             inputs.append(dy.form)
             switch source {
             case .normalized:
@@ -156,6 +159,10 @@ extension Compiler {
                 let shared = Part(whole: makeForm(x.alone))
                 passed = shared
                 define(node.inputs[4], as: shared)
+                if let sum {
+                    addend = Part(whole: try form(of: graph.nodes[sum].inputs[1], in: x.alone))
+                    inputs.append(addend!.form)
+                }
             }
         } else {
             pass = FOVEA_PASS_ALL
@@ -163,9 +170,10 @@ extension Compiler {
             inputs.append(dy.form)
         }
         kernel.dy = dy.distances
-        var name = node.operation.name + (pass == FOVEA_PASS_ALL ? "" : "+relu")
+        var name =
+            (addend == nil ? "" : "sum+") + node.operation.name + (pass == FOVEA_PASS_ALL ? "" : "+relu")
         var dx = Part(whole: makeForm(x.alone))
-        var inPlace = Part.inPlace(output: passed ?? dx, input: dy)
+        var inPlace = Part.inPlace(output: passed ?? dx, input: addend ?? dy)
         if let add {
             name += "+add"
             let residual = try part(of: add.residual, in: x.alone)
@@ -181,17 +189,19 @@ extension Compiler {
             name, path: node.path, reading: inputs,
             writing: [dx.form, dscale, dshift] + (passed.map { [$0.form] } ?? []) + [makeScratch(kernel)],
             flops: graph.cost(of: node).flops, inPlace: inPlace
-        ) { [kernel] pointers in
+        ) { [kernel, hasAddend = addend != nil] pointers in
             let scratch = pointers.last
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let out = Array(p.dropFirst(inputs.count))
             let shift = pass == FOVEA_PASS_NORMALIZED ? p[5] : nil
             let (output, passed) = pass == FOVEA_PASS_OUTPUT ? (p[5], out[3]) : (nil, nil)
+            let other = hasAddend ? p[6] : nil
             let residual = add == nil ? nil : p[inputs.count - 1]
             return {
                 withUnsafePointer(to: kernel) {
                     fovea_batch_norm_backward(
-                        $0, pass, p[0], p[1], shift, p[2], p[3], output, p[4], passed, residual, out[0],
+                        $0, pass, p[0], p[1], shift, p[2], p[3], output, p[4], other, passed, residual,
+                        out[0],
                         out[1], out[2], scratch)
                 }
             }

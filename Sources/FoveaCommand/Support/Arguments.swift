@@ -85,8 +85,9 @@ struct ComputingOptions: ParsableArguments {
 
     @Option(
         help: """
-            How convolutions of 3x3, 5x5, 1x7 and 1x3 are computed: direct, by their definition, or winograd, with a \
-            quarter to half of the multiplications and twice the rounding. The faster for each unless given; for forward and gradients direct.
+            How 3x3, 5x5, 1x7 and 1x3 convolutions are computed: direct, by their definition, or winograd, with a \
+            quarter to 57 % of the multiplications and more rounding. The faster for each unless given; direct for \
+            forward and gradients.
             """)
     var convolution: CPUBackend.ConvolutionAlgorithm?
 
