@@ -8,6 +8,8 @@
 // between functions compiled for different processors.
 typedef float fovea_float8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float fovea_float16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float fovea_aligned8 __attribute__((vector_size(32), may_alias));
+typedef float fovea_aligned16 __attribute__((vector_size(64), may_alias));
 typedef double fovea_double8 __attribute__((vector_size(64), aligned(8), may_alias));
 typedef double fovea_double16 __attribute__((vector_size(128), aligned(8), may_alias));
 typedef uint32_t fovea_word8 __attribute__((vector_size(32), aligned(4), may_alias));
@@ -20,6 +22,21 @@ typedef uint16_t fovea_half16 __attribute__((vector_size(32), aligned(2), may_al
 #define FOVEA_JOIN_(a, b) a##b
 #define FOVEA_JOIN(a, b) FOVEA_JOIN_(a, b)
 #define FOVEA_NAME(name) FOVEA_JOIN(fovea_##name##_, LANES)
+
+// Lane `j` of each group of `size` lanes, in all lanes of the group.
+#define FOVEA_SPREAD(vector, size, j) FOVEA_JOIN(FOVEA_SPREAD_, LANES)(vector, size, j)
+#define FOVEA_LANE(i, size, j) ((i) / (size) * (size) + (j))
+#define FOVEA_SPREAD_16(vector, size, j)                                                                          \
+    __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
+                            FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
+                            FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j),               \
+                            FOVEA_LANE(8, size, j), FOVEA_LANE(9, size, j), FOVEA_LANE(10, size, j),              \
+                            FOVEA_LANE(11, size, j), FOVEA_LANE(12, size, j), FOVEA_LANE(13, size, j),            \
+                            FOVEA_LANE(14, size, j), FOVEA_LANE(15, size, j))
+#define FOVEA_SPREAD_8(vector, size, j)                                                                           \
+    __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
+                            FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
+                            FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j))
 
 // Functions for AVX-512 alone, called where `fovea_has_wide_vectors`.
 #if defined(__x86_64__) && defined(__linux__) && defined(__OPTIMIZE__) && defined(__clang__)

@@ -36,9 +36,6 @@ FOVEA_INLINE const float *scales_of(const int count) { return count == 6 ? TWO_S
 FOVEA_INLINE int axis_points(const int taps) { return taps == 1 ? 1 : taps == 7 ? 8 : 6; }
 FOVEA_INLINE int axis_outputs(const int taps) { return axis_points(taps) - taps + 1; }
 
-typedef float aligned_float8 __attribute__((vector_size(32)));
-typedef float aligned_float16 __attribute__((vector_size(64)));
-
 // The first output of a tile.
 typedef struct {
     size_t image;

@@ -2,7 +2,7 @@
 
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define DOUBLES FOVEA_JOIN(fovea_double, LANES)
-#define ALIGNED FOVEA_JOIN(aligned_float, LANES)
+#define ALIGNED FOVEA_JOIN(fovea_aligned, LANES)
 #define WORD FOVEA_JOIN(fovea_word, LANES)
 #define HALF FOVEA_JOIN(fovea_half, LANES)
 // As many vectors of a row of the right factor as the registers hold sums of six rows for.
@@ -256,23 +256,6 @@ FOVEA_TARGET static void FOVEA_NAME(multiply)(const factors *f, const float *a, 
 #undef FOVEA_PANEL
 #undef FOVEA_ROWS
 
-// Lane `j` of each group of `size` lanes, in all lanes of the group.
-#define FOVEA_LANE(i, size, j) ((i) / (size) * (size) + (j))
-#if LANES == 16
-#define FOVEA_SPREAD(vector, size, j)                                                                             \
-    __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
-                            FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
-                            FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j),               \
-                            FOVEA_LANE(8, size, j), FOVEA_LANE(9, size, j), FOVEA_LANE(10, size, j),              \
-                            FOVEA_LANE(11, size, j), FOVEA_LANE(12, size, j), FOVEA_LANE(13, size, j),            \
-                            FOVEA_LANE(14, size, j), FOVEA_LANE(15, size, j))
-#else
-#define FOVEA_SPREAD(vector, size, j)                                                                             \
-    __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
-                            FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
-                            FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j))
-#endif
-
 #define FOVEA_ADD_FOUR(size, first, step) step(size, first) step(size, first + 1) step(size, first + 2) step(size, first + 3)
 #define FOVEA_ADD_PRODUCT(size, j) sum = sum + FOVEA_SPREAD(left, size, j) * right[j];
 #define FOVEA_ADD_GRADIENT(size, j) sums[j] = sums[j] + FOVEA_SPREAD(left, size, j) * right;
@@ -336,8 +319,6 @@ FOVEA_TARGET static void FOVEA_NAME(multiply_small_gradient)(const factors *f, c
 #undef FOVEA_ADD_GRADIENT
 #undef FOVEA_ADD_PRODUCT
 #undef FOVEA_ADD_FOUR
-#undef FOVEA_SPREAD
-#undef FOVEA_LANE
 
 // Adds up a panel of `rows` rows.
 FOVEA_TARGET static void FOVEA_NAME(add_rows)(const float *panel, size_t rows, size_t columns, double *sums) {
