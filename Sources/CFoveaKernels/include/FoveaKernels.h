@@ -10,6 +10,7 @@
 #include "BatchInnermost.h"
 #include "BatchNorm.h"
 #include "GroupNorm.h"
+#include "GroupedConvolution.h"
 #include "Winograd.h"
 
 // Threads

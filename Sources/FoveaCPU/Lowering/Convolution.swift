@@ -76,14 +76,23 @@ extension Compiler {
         }
 
         let takesActivation = post.activation == nil || post.activation == .relu
-        if runsWinograd(
-            convolution, x: graph.shape(of: node.inputs[0]), weight: graph.shape(of: node.inputs[1]),
-            y: graph.shape(of: node.outputs[0])), takesActivation || residual == nil
+        let (xShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let yShape = graph.shape(of: node.outputs[0])
+        let isGrouped =
+            chain.scale == nil && runsGrouped(convolution, x: xShape, weight: weightShape, y: yShape)
+        if isGrouped || runsWinograd(convolution, x: xShape, weight: weightShape, y: yShape),
+            takesActivation || residual == nil
         {
-            var y = try lowerWinogradConvolution(
-                convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
-                isRectified: post.activation == .relu, result: result,
-                name: takesActivation ? name : node.operation.name)
+            let isRectified = post.activation == .relu
+            if !takesActivation { name = node.operation.name }
+            var y =
+                isGrouped
+                ? try lowerGroupedConvolution(
+                    convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
+                    isRectified: isRectified, result: result, name: name)
+                : try lowerWinogradConvolution(
+                    convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
+                    isRectified: isRectified, result: result, name: name)
             if let function = post.activation, !takesActivation {
                 y = try elementwise("\(function)", node, function.eltwise, of: y)
             }
@@ -127,6 +136,11 @@ extension Compiler {
         if runsWinograd(gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape) {
             return try lowerWinogradInputGradient(gradient, node)
         }
+        if runsGroupedGradient(
+            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape)
+        {
+            return try lowerGroupedInputGradient(gradient, node)
+        }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
         let engine = engine
@@ -164,6 +178,9 @@ extension Compiler {
         }
         if runsWinograd(gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape) {
             return try lowerWinogradParameterGradient(gradient, node)
+        }
+        if runsGroupedGradient(gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape) {
+            return try lowerGroupedParameterGradient(gradient, node)
         }
         if isMatrixProduct(gradient, x: xShape) {
             return try lowerMatrixProductParameterGradient(gradient, node)

@@ -71,6 +71,11 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         tagged(dimensions, channels == 16 ? dnnl_aBcd16b : dnnl_aBcd8b, dtype)
     }
 
+    /// Weights `[O, I, H, W]` in blocks of 8 or 16 filters: `[O / filters, H, W, I, filters]`.
+    static func blockedWeights(_ dimensions: [Int], filters: Int) -> MemoryDescriptor {
+        tagged(dimensions, filters == 16 ? dnnl_Acdb16a : dnnl_Acdb8a, .float32)
+    }
+
     /// Elements in whatever order a primitive likes best.
     static func any(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         tagged(dimensions, dnnl_format_tag_any, dtype)
