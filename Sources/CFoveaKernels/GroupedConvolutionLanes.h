@@ -137,8 +137,15 @@ FOVEA_TARGET static void FOVEA_NAME(exchange)(const grouped *k, size_t first, si
         }                                                                               \
     }
 
+// Writes whole cache lines past the cache: they are many, and would be read before.
+#if LANES == 16
+#define FOVEA_STREAM(value, place) __builtin_nontemporal_store((ALIGNED)(value), (ALIGNED *)(place))
+#else
+#define FOVEA_STREAM(value, place) (*(VECTOR *)(place) = (value))
+#endif
+
 // Pairs of inputs in row `i`, of which the first `2 * first - left` and the one after it; the middle column of taps
-// reaches only the second of a pair. What is written is large and goes past the cache.
+// reaches only the second of a pair.
 FOVEA_INLINE void FOVEA_NAME(grouped_input_run)(const int size, const grouped *k, const float *image, size_t i,
                                                 size_t first, size_t channel, float *dx) {
     const fovea_grouped_convolution *p = k->p;
@@ -156,9 +163,8 @@ FOVEA_INLINE void FOVEA_NAME(grouped_input_run)(const int size, const grouped *k
     FOVEA_UNROLL for (size_t m = 0; m < FOVEA_RUN; m++) {
         size_t column = 2 * (first + m) - p->left;
         float *place = dx + column * p->channels;
-        if (column < p->inputWidth) __builtin_nontemporal_store((ALIGNED)even[m], (ALIGNED *)place);
-        if (column + 1 < p->inputWidth)
-            __builtin_nontemporal_store((ALIGNED)odd[m], (ALIGNED *)(place + p->channels));
+        if (column < p->inputWidth) FOVEA_STREAM(even[m], place);
+        if (column + 1 < p->inputWidth) FOVEA_STREAM(odd[m], place + p->channels);
     }
 }
 
@@ -272,6 +278,7 @@ FOVEA_TARGET static void FOVEA_NAME(grouped_taps)(const grouped *k, size_t first
 }
 
 #undef FOVEA_ADD_TAPS
+#undef FOVEA_STREAM
 #undef FOVEA_ADD_INPUTS
 #undef FOVEA_ADD_OUTPUTS
 #undef FOVEA_BY_SIZE
