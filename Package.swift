@@ -63,7 +63,8 @@ let package = Package(
         .testTarget(
             name: "FoveaCPUTests",
             dependencies: [
-                "FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTraining", "FoveaTestSupport",
+                "CFoveaKernels", "FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTraining",
+                "FoveaTestSupport",
                 "FoveaFixtures",
             ]),
         .target(
