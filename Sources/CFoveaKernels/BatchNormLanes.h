@@ -65,8 +65,10 @@ FOVEA_INLINE void FOVEA_NAME(terms)(const piece *p, size_t count, size_t channel
     if (kind == GRADIENTS_NORMALIZED) dy = FOVEA_PASSED(v * FOVEA_ARRAY(FACTOR) + FOVEA_ARRAY(SHIFT));
     if (kind == GRADIENTS_OUTPUT || kind == SUMS_OUTPUT) {
         VECTOR y = {0}, addend = {0};
-        if (kind == SUMS_OUTPUT) FOVEA_NAME(load)(&addend, FOVEA_FIRST(ADDEND), count);
-        if (kind == SUMS_OUTPUT) dy = dy + addend;
+        if (kind == SUMS_OUTPUT) {
+            FOVEA_NAME(load)(&addend, FOVEA_FIRST(ADDEND), count);
+            dy = dy + addend;
+        }
         FOVEA_NAME(load)(&y, FOVEA_FIRST(Y), count);
         dy = FOVEA_PASSED(y);
         FOVEA_NAME(store)(&dy, FOVEA_FIRST(PASSED), count);
@@ -115,7 +117,9 @@ FOVEA_INLINE void FOVEA_NAME(add_up)(const context *k, const piece *given, summe
         return;
     }
     for (size_t i = 0; i < p->pixels; i += SUMMED) {
-        float sums[PIECE_CHANNELS] = {0}, products[PIECE_CHANNELS] = {0};
+        float sums[PIECE_CHANNELS], products[PIECE_CHANNELS];
+        for (size_t c = 0; c < p->count; c += LANES)
+            *(VECTOR *)(sums + c) = *(VECTOR *)(products + c) = (VECTOR){0};
         for (size_t pixel = i; pixel < p->pixels && pixel < i + SUMMED; pixel++)
             FOVEA_NAME(sum_pixel)(p, pixel, kind, sums, products);
         for (size_t c = 0; c < p->count; c += LANES) {
