@@ -64,8 +64,7 @@ let package = Package(
             name: "FoveaCPUTests",
             dependencies: [
                 "CFoveaKernels", "FoveaCPU", "FoveaReference", "FoveaNN", "FoveaZoo", "FoveaTraining",
-                "FoveaTestSupport",
-                "FoveaFixtures",
+                "FoveaTestSupport", "FoveaFixtures",
             ]),
         .target(
             name: "FoveaFixtures", dependencies: ["FoveaGraph"], path: "Tests/FoveaFixtures",

@@ -36,12 +36,6 @@ static size_t rows_at_once(const fovea_grouped_convolution *p) {
 #define FOVEA_LANES_HEADER "GroupedConvolutionLanes.h"
 #include "BothWidths.h"
 
-#if FOVEA_HAS_WIDE
-#define FOVEA_BY_LANES(lanes, call, ...) (lanes == 16 ? fovea_##call##_16(__VA_ARGS__) : fovea_##call##_8(__VA_ARGS__))
-#else
-#define FOVEA_BY_LANES(lanes, call, ...) fovea_##call##_8(__VA_ARGS__)
-#endif
-
 static void convolve_rows(void *context, size_t begin, size_t end) {
     const grouped *k = context;
     FOVEA_BY_LANES(k->p->lanes, grouped_rows, k, begin, end);

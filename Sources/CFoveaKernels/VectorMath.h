@@ -54,6 +54,13 @@ FOVEA_INLINE int fovea_has_bfloat16(void) {
 #define FOVEA_HAS_WIDE 0
 #endif
 
+// Calls a function that `BothWidths.h` compiled for as many lanes.
+#if FOVEA_HAS_WIDE
+#define FOVEA_BY_LANES(lanes, call, ...) (lanes == 16 ? fovea_##call##_16(__VA_ARGS__) : fovea_##call##_8(__VA_ARGS__))
+#else
+#define FOVEA_BY_LANES(lanes, call, ...) fovea_##call##_8(__VA_ARGS__)
+#endif
+
 #define LANES 8
 #include "VectorMathLanes.h"
 #undef LANES

@@ -92,20 +92,11 @@ static size_t panelled_width(size_t columns, size_t groups, size_t lanes) {
 #include "BothWidths.h"
 
 #if FOVEA_HAS_WIDE
-#define FOVEA_BY_LANES(lanes, call, ...) (lanes == 16 ? fovea_##call##_16(__VA_ARGS__) : fovea_##call##_8(__VA_ARGS__))
 #define FOVEA_BY_IMAGES(images, lanes, call, ...) \
     (images.isBFloat16 ? fovea_##call##_bfloat16_16(__VA_ARGS__) : FOVEA_BY_LANES(lanes, call, __VA_ARGS__))
 #else
-#define FOVEA_BY_LANES(lanes, call, ...) fovea_##call##_8(__VA_ARGS__)
 #define FOVEA_BY_IMAGES(images, lanes, call, ...) FOVEA_BY_LANES(lanes, call, __VA_ARGS__)
 #endif
-
-size_t fovea_winograd_lanes(void) {
-#if FOVEA_HAS_WIDE
-    if (fovea_has_wide_vectors()) return 16;
-#endif
-    return 8;
-}
 
 int fovea_winograd_has_bfloat16(void) {
 #if FOVEA_HAS_WIDE

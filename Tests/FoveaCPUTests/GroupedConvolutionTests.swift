@@ -62,34 +62,20 @@ import Testing
         }
         if let activation = problem.activation { y = try graph.activation(activation, y) }
         try graph.output("y", y)
-        let factors = try graph.input("factors", TensorType(graph.shape(of: y)))
-        let objective = try graph.reduceSum(try graph.multiply(y, factors), to: .scalar)
-        let sources = [x, weight] + (bias.map { [$0] } ?? [])
-        for (number, gradient) in try graph.gradients(of: objective, withRespectTo: sources).enumerated() {
-            try graph.output("gradient \(number)", gradient)
-        }
+        try graph.outputGradients(of: y, withRespectTo: [x, weight] + (bias.map { [$0] } ?? []))
         return graph
     }
 
     private func run(
         _ graph: Graph, on backend: some Backend
     ) throws -> (plan: any Plan, outputs: [[Double]]) {
-        let plan = try backend.compile(graph)
-        let random = RandomSource(seed: 1)
-        for (position, input) in graph.inputs.enumerated() {
+        try runOnRandomInputs(graph, on: backend) { input, numbers in
+            guard input.name == "weight" else { return numbers }
+            // Sums of about 1, for which tanh has a slope.
             let shape = graph.shape(of: input.value)
-            let stream = random.stream(.other(position))
-            let factor = input.name == "weight" ? 4 / Float(shape[1] * shape[2] * shape[3]).squareRoot() : 1
-            let numbers = (0..<shape.count).map { factor * (stream.uniform(at: $0) - 0.5) }
-            try plan.setInput(input.name, to: Tensor(numbers, shape: shape))
+            let factor = 4 / Float(shape[1] * shape[2] * shape[3]).squareRoot()
+            return numbers.map { factor * $0 }
         }
-        try plan.execute()
-        return (
-            plan,
-            graph.outputs.indices.map {
-                plan.output($0).converted(to: .float64).scalars(as: Double.self)
-            }
-        )
     }
 
     /// How many of a plan's convolutions and gradients run by the kernels for groups.
@@ -104,7 +90,7 @@ import Testing
         let graph = try graph(of: problem)
         let (plan, found) = try run(graph, on: CPUBackend(activationLayout: .channelsLast))
         let (_, expected) = try run(graph, on: ReferenceBackend(precision: .double))
-        let lanes = fovea_winograd_lanes()
+        let lanes = fovea_vector_lanes()
         if problem.groupSize < lanes {
             #expect(groupedSteps(of: plan) == 3)
         } else {
@@ -120,7 +106,7 @@ import Testing
 
     @Test(
         "Groups that fill a vector have gradients by the kernels where there are many pixels",
-        .enabled(if: fovea_winograd_lanes() == 16, "this processor has no vectors of 16"))
+        .enabled(if: fovea_vector_lanes() == 16, "this processor has no vectors of 16"))
     func gradientsOfWholeVectors() throws {
         let problem = Problem(batch: 5, channels: 64, groupSize: 16, height: 41, width: 43, hasBias: true)
         let graph = try graph(of: problem)
@@ -147,7 +133,7 @@ import Testing
 
     @Test(
         "The strided convolutions of ResNeXt-50 of groups of 8 and 16 run so with their gradients",
-        .enabled(if: fovea_winograd_lanes() == 16, "this processor has no vectors of 16"),
+        .enabled(if: fovea_vector_lanes() == 16, "this processor has no vectors of 16"),
         arguments: [(256, 8, 56), (512, 16, 28)])
     func resNeXt(channels: Int, groupSize: Int, extent: Int) throws {
         let graph = try graph(

@@ -128,12 +128,7 @@ import Testing
             return graph
         }
         try graph.output("y", y)
-        let factors = try graph.input("factors", TensorType(graph.shape(of: y)))
-        let objective = try graph.reduceSum(try graph.multiply(y, factors), to: .scalar)
-        let sources = [input, weight] + (bias.map { [$0] } ?? [])
-        for (number, gradient) in try graph.gradients(of: objective, withRespectTo: sources).enumerated() {
-            try graph.output("gradient \(number)", gradient)
-        }
+        try graph.outputGradients(of: y, withRespectTo: [input, weight] + (bias.map { [$0] } ?? []))
         return graph
     }
 
@@ -141,26 +136,19 @@ import Testing
     private func run(
         _ graph: Graph, on backend: some Backend, areImagesRounded: Bool = false
     ) throws -> (plan: any Plan, outputs: [[Double]]) {
-        let plan = try backend.compile(graph)
-        let random = RandomSource(seed: 1)
-        for (position, input) in graph.inputs.enumerated() {
+        try runOnRandomInputs(graph, on: backend) { input, numbers in
             let shape = graph.shape(of: input.value)
-            let stream = random.stream(.other(position))
-            // Sums of about 1, for which tanh has a slope.
-            let factor = input.name == "weight" ? 4 / Float(shape[1] * shape[2] * shape[3]).squareRoot() : 1
-            var numbers = (0..<shape.count).map { factor * (stream.uniform(at: $0) - 0.5) }
-            if input.name.hasPrefix("identity") {
-                numbers = (0..<shape.count).map { $0 % (shape[1] + 1) == 0 ? 1 : 0 }
-            } else if areImagesRounded, shape.rank == 4, input.name != "weight" {
-                numbers = numbers.map { Float(bitPattern: $0.bitPattern & 0xffff_0000) }
+            if input.name == "weight" {
+                // Sums of about 1, for which tanh has a slope.
+                let factor = 4 / Float(shape[1] * shape[2] * shape[3]).squareRoot()
+                return numbers.map { factor * $0 }
             }
-            try plan.setInput(input.name, to: Tensor(numbers, shape: shape))
+            if input.name.hasPrefix("identity") {
+                return (0..<shape.count).map { $0 % (shape[1] + 1) == 0 ? 1 : 0 }
+            }
+            guard areImagesRounded, shape.rank == 4 else { return numbers }
+            return numbers.map { Float(bitPattern: $0.bitPattern & 0xffff_0000) }
         }
-        try plan.execute()
-        let outputs = graph.outputs.indices.map {
-            plan.output($0).converted(to: .float64).scalars(as: Double.self)
-        }
-        return (plan, outputs)
     }
 
     @Test(arguments: problems, [CPUBackend.ActivationLayout.channelsLast, .blocked])

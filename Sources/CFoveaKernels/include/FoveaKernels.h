@@ -13,6 +13,9 @@
 #include "GroupedConvolution.h"
 #include "Winograd.h"
 
+/// The lanes that vectors of float32 have on this processor: 8 or 16.
+size_t fovea_vector_lanes(void);
+
 // Threads
 
 /// Makes oneDNN and the kernels run on `count` threads of the OpenMP runtime that oneDNN brought, and sets these to

@@ -13,7 +13,7 @@ typedef struct {
     size_t count, channels, groupSize;
     size_t inputHeight, inputWidth, outputHeight, outputWidth;
     size_t tapRows, rowStep, top, left;
-    /// The channels of a vector, as `fovea_winograd_lanes`, of which all channels are a multiple.
+    /// The channels of a vector, as `fovea_vector_lanes`, of which all channels are a multiple.
     size_t lanes;
 } fovea_grouped_convolution;
 

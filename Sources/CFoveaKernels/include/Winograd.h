@@ -40,9 +40,6 @@ typedef struct {
     size_t lanes, groups, inputs, outputs;
 } fovea_winograd_taps;
 
-/// The lanes that vectors have on this processor.
-size_t fovea_winograd_lanes(void);
-
 /// Whether images may be bfloat16: on vectors of 16 lanes, with an instruction that rounds to it.
 int fovea_winograd_has_bfloat16(void);
 

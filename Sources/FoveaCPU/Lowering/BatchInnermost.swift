@@ -125,7 +125,7 @@ extension Compiler {
         let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
         let dy = try form(of: node.inputs[1], in: .batchInnermost(dyShape.dimensions))
-        let outputs = node.outputs.map { makePlainForm(graph.shape(of: $0)) }
+        let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
         let shape = fovea_bi_convolution(
             gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape)
         emitKernel(
@@ -140,7 +140,6 @@ extension Compiler {
                 }
             }
         }
-        for (value, form) in zip(node.outputs, outputs) { define(value, as: form) }
     }
 
     mutating func lowerBatchInnermostPool(

@@ -188,17 +188,19 @@ extension Compiler {
         let descriptor = try parameterGradient(gradient, x: xShape, dy: dyShape)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
-        let dw = makeForm(descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
-        var outputs = [(DNNL_ARG_DIFF_WEIGHTS, dw)]
-        define(node.outputs[0], as: dw)
-        if gradient.hasBias {
-            let db = makePlainForm([gradient.weightShape[0]])
-            outputs.append((DNNL_ARG_DIFF_BIAS, db))
-            define(node.outputs[1], as: db)
-        }
+        let gradients = makeParameterGradients(
+            of: node, weights: descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
         emit(
             node.operation.name, node, descriptor, reading: [(DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy)],
-            writing: outputs)
+            writing: Array(zip([DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS], gradients)))
+    }
+
+    /// The places of the gradients that `node` computes: of the weights, in the given layout, and of the bias if there is one.
+    mutating func makeParameterGradients(of node: Graph.Node, weights: MemoryDescriptor) -> [Form] {
+        let gradients =
+            [makeForm(weights)] + node.outputs.dropFirst().map { makePlainForm(graph.shape(of: $0)) }
+        for (value, gradient) in zip(node.outputs, gradients) { define(value, as: gradient) }
+        return gradients
     }
 
     /// The primitive for a gradient of weights, which is float32 whatever is multiplied.

@@ -7,7 +7,7 @@ import FoveaTensor
 extension Compiler {
     /// Whether a convolution runs so: in float32 on channels-last images whose vectors hold one or more groups.
     func runsGrouped(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
-        let (groupSize, lanes) = (weight[1], fovea_winograd_lanes())
+        let (groupSize, lanes) = (weight[1], fovea_vector_lanes())
         return productType == .float32 && activationLayout == .channelsLast
             && weight[3] == 3 && convolution.stride.width == 2 && convolution.dilation == 1
             && convolution.groups > 1 && x[1] == y[1] && x[1] % lanes == 0
@@ -20,7 +20,7 @@ extension Compiler {
         _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape
     ) -> Bool {
         runsGrouped(convolution, x: x, weight: weight, y: y)
-            && (weight[1] < fovea_winograd_lanes() || y[0] * y[2] * y[3] >= 2048)
+            && (weight[1] < fovea_vector_lanes() || y[0] * y[2] * y[3] >= 2048)
     }
 
     mutating func lowerGroupedConvolution(
@@ -98,17 +98,10 @@ extension Compiler {
             y: Shape(dy.layout.dimensions))
         // The sums of the bias's gradient are double.
         let scratch = makePlainForm([2 * gradient.weightShape[0]])
-        let dw = makeForm(groupedWeights(gradient.weightShape))
-        var outputs = [scratch, dw]
-        define(node.outputs[0], as: dw)
-        if gradient.hasBias {
-            let db = makePlainForm([gradient.weightShape[0]])
-            outputs.append(db)
-            define(node.outputs[1], as: db)
-        }
+        let gradients = makeParameterGradients(of: node, weights: groupedWeights(gradient.weightShape))
         emitKernel(
             node.operation.name, path: node.path, implementation: "grouped", reading: [x, dy],
-            writing: outputs, flops: graph.cost(of: node).flops
+            writing: [scratch] + gradients, flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let db = p.count > 4 ? p[4] : nil
@@ -124,7 +117,7 @@ extension Compiler {
     }
 
     private func groupedWeights(_ shape: Shape) -> MemoryDescriptor {
-        .blockedWeights(shape.dimensions, filters: fovea_winograd_lanes())
+        .blockedWeights(shape.dimensions, filters: fovea_vector_lanes())
     }
 
     private func groupedProblem(
@@ -133,6 +126,6 @@ extension Compiler {
         fovea_grouped_convolution(
             count: x[0], channels: x[1], groupSize: weight[1], inputHeight: x[2], inputWidth: x[3],
             outputHeight: y[2], outputWidth: y[3], tapRows: weight[2], rowStep: convolution.stride.height,
-            top: convolution.padding.top, left: convolution.padding.left, lanes: fovea_winograd_lanes())
+            top: convolution.padding.top, left: convolution.padding.left, lanes: fovea_vector_lanes())
     }
 }

@@ -27,13 +27,13 @@ extension Compiler {
         let (outputs, groupInputs) = (weight[0], weight[1])
         let inputs = groupInputs * convolution.groups
         return !Engine.hasAMX && weight[2] == 3 && weight[3] == 3
-            && (convolution.groups == 1 || groupInputs < fovea_winograd_lanes())
+            && (convolution.groups == 1 || groupInputs < fovea_vector_lanes())
             && 2 * tiles * (inputs + outputs) >= 3 * groupInputs * outputs
     }
 
     /// Whether vectors hold channels of one group, or whole groups of as many inputs as outputs.
     private func fillsVectors(_ convolution: Operation.Convolution, inputs: Int, outputs: Int) -> Bool {
-        let lanes = fovea_winograd_lanes()
+        let lanes = fovea_vector_lanes()
         let (groupInputs, groupOutputs) = (inputs / convolution.groups, outputs / convolution.groups)
         if groupInputs % lanes == 0 && groupOutputs % lanes == 0 { return true }
         return groupInputs == groupOutputs && (groupInputs == 4 || groupInputs == 8) && inputs % lanes == 0
@@ -95,17 +95,10 @@ extension Compiler {
             gradient.convolution, weight: gradient.weightShape, input: x.layout, output: dy.layout,
             top: padding.top, left: padding.left)
         let scratch = makePlainForm([fovea_winograd_gradient_scratch(&problem) / 4])
-        let dw = makeForm(Self.winogradWeights(gradient.weightShape))
-        var outputs = [scratch, dw]
-        define(node.outputs[0], as: dw)
-        if gradient.hasBias {
-            let db = makePlainForm([gradient.weightShape[0]])
-            outputs.append(db)
-            define(node.outputs[1], as: db)
-        }
+        let gradients = makeParameterGradients(of: node, weights: Self.winogradWeights(gradient.weightShape))
         emitKernel(
             node.operation.name, path: node.path, implementation: "winograd", reading: [x, dy],
-            writing: outputs, flops: graph.cost(of: node).flops
+            writing: [scratch] + gradients, flops: graph.cost(of: node).flops
         ) { [problem] pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let db = p.count > 4 ? p[4] : nil
@@ -127,7 +120,7 @@ extension Compiler {
     private func winogradLayout(_ shape: Shape, _ dtype: DType) -> MemoryDescriptor {
         activationLayout == .channelsLast
             ? .channelsLast(shape.dimensions, dtype)
-            : .blocked(shape.dimensions, channels: fovea_winograd_lanes(), dtype)
+            : .blocked(shape.dimensions, channels: fovea_vector_lanes(), dtype)
     }
 
     /// `value` as minimal filtering reads it, of the type that there is.
@@ -146,13 +139,13 @@ extension Compiler {
             taps: taps.taps, count: input.dimensions[0], groups: convolution.groups,
             top: taps.isColumn ? left : top, left: taps.isColumn ? top : left,
             input: winogradImages(input, transposed: taps.isColumn),
-            output: winogradImages(output, transposed: taps.isColumn), lanes: fovea_winograd_lanes(),
+            output: winogradImages(output, transposed: taps.isColumn), lanes: fovea_vector_lanes(),
             parts: Int(fovea_threads()))
     }
 
     private func winogradImages(_ layout: MemoryDescriptor, transposed: Bool) -> fovea_images {
         let (channels, height, width) = (layout.dimensions[1], layout.dimensions[2], layout.dimensions[3])
-        let lanes = fovea_winograd_lanes()
+        let lanes = fovea_vector_lanes()
         let isBlocked = activationLayout != .channelsLast
         let pixel = isBlocked ? lanes : channels
         return fovea_images(
@@ -169,7 +162,7 @@ extension Compiler {
     ) -> Form {
         let shape = weight.layout.dimensions
         var problem = fovea_winograd_taps(
-            taps: WinogradTaps(Shape(shape)).taps, lanes: fovea_winograd_lanes(), groups: convolution.groups,
+            taps: WinogradTaps(Shape(shape)).taps, lanes: fovea_vector_lanes(), groups: convolution.groups,
             inputs: shape[1] * convolution.groups, outputs: shape[0])
         let taps = makePlainForm([fovea_winograd_tap_count(&problem)])
         emitKernel(
