@@ -53,6 +53,15 @@ FOVEA_INLINE void FOVEA_NAME(sigmoid)(VECTOR *value) {
     *value = 1 / (1 + e * power);
 }
 
+FOVEA_INLINE void FOVEA_NAME(activate_vector)(fovea_activation activation, VECTOR *value) {
+    switch (activation) {
+    case FOVEA_IDENTITY: break;
+    case FOVEA_RELU: FOVEA_NAME(relu)(value); break;
+    case FOVEA_TANH: FOVEA_NAME(tanh)(value); break;
+    case FOVEA_SIGMOID: FOVEA_NAME(sigmoid)(value); break;
+    }
+}
+
 #undef FOVEA_SELECT
 #undef VECTOR
 #undef WORD

@@ -52,6 +52,61 @@ import Testing
         expected.dBias.expectNear(dBias, terms: terms)
     }
 
+    /// By minimal filtering: rows of 3 and 5 taps, in one part and in several, which give the same bits.
+    @Test(arguments: 0..<48) func filteringEqualsPlainLoops(seed: Int) {
+        var random = SplitMix(seed: UInt64(seed))
+        var shape = Self.randomShape(&random)
+        (shape.strideHeight, shape.strideWidth) = (1, 1)
+        shape.kernelHeight = Int.random(in: 1...8, using: &random)
+        shape.kernelWidth = Bool.random(using: &random) ? 3 : 5
+        #expect(fovea_bi_can_filter(&shape) != 0)
+        let activation = [FOVEA_IDENTITY, FOVEA_RELU, FOVEA_TANH, FOVEA_SIGMOID][seed % 4]
+        let hasBias = seed % 3 != 0
+        let x = random.floats(shape.batch * shape.channels * shape.height * shape.width)
+        let dy = random.floats(shape.batch * shape.filters * shape.outHeight * shape.outWidth)
+        let weight = random.floats(
+            shape.filters * shape.channels * shape.kernelHeight * shape.kernelWidth)
+        let bias = random.floats(shape.filters)
+
+        func filter(parts: Int) -> (y: [Float], dx: [Float], dWeight: [Float], dBias: [Float]) {
+            func scratch(_ pass: fovea_bi_pass) -> [Float] {
+                Array(repeating: .nan, count: fovea_bi_winograd_scratch(&shape, pass, parts) / 4)
+            }
+            var y = [Float](repeating: .nan, count: dy.count)
+            var memory = scratch(FOVEA_BI_FORWARD)
+            fovea_bi_winograd_forward(
+                &shape, parts, x, weight, hasBias ? bias : nil, activation, &y, &memory)
+            var dx = [Float](repeating: .nan, count: x.count)
+            memory = scratch(FOVEA_BI_BACKWARD_DATA)
+            fovea_bi_winograd_backward_data(&shape, parts, dy, weight, &dx, &memory)
+            var dWeight = [Float](repeating: .nan, count: weight.count)
+            var dBias = [Float](repeating: .nan, count: bias.count)
+            memory = scratch(FOVEA_BI_BACKWARD_WEIGHTS)
+            fovea_bi_winograd_backward_weights(&shape, parts, x, dy, &dWeight, &dBias, &memory)
+            return (y, dx, dWeight, dBias)
+        }
+        let (one, several) = (filter(parts: 1), filter(parts: 3))
+        #expect(one.y.map(\.bitPattern) == several.y.map(\.bitPattern))
+        #expect(one.dx.map(\.bitPattern) == several.dx.map(\.bitPattern))
+        #expect(one.dWeight.map(\.bitPattern) == several.dWeight.map(\.bitPattern))
+        #expect(one.dBias.map(\.bitPattern) == several.dBias.map(\.bitPattern))
+
+        // A tile's outputs share their products, and so their rounding errors: also one without a term, of which there may be
+        // no other.
+        func sharing(_ sums: [Sum]) -> [Sum] {
+            let largest = sums.map(\.magnitude).reduce(1, max)
+            return sums.map { Sum(value: $0.value, magnitude: largest) }
+        }
+        let expected = PlainConvolution(shape, x: x, dy: dy, weight: weight, bias: hasBias ? bias : nil)
+        let taps = shape.kernelHeight * shape.kernelWidth
+        sharing(expected.y).map { apply(activation, $0) }
+            .expectNear(one.y, terms: shape.channels * taps + 1)
+        sharing(expected.dx).expectNear(one.dx, terms: shape.filters * taps)
+        let terms = shape.outHeight * shape.outWidth * shape.batch / 8 + 4
+        sharing(expected.dWeight).expectNear(one.dWeight, terms: terms)
+        expected.dBias.expectNear(one.dBias, terms: terms)
+    }
+
     /// More taps than the gradient of the weights holds at a time.
     @Test func kernelOfManyTaps() {
         var shape = fovea_bi_convolution()

@@ -35,6 +35,29 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *shape, const
 void fovea_bi_convolution_backward_weights(const fovea_bi_convolution *shape, const float *x, const float *dy,
                                            float *dweight, float *dbias);
 
+/// What is computed of a convolution.
+typedef enum { FOVEA_BI_FORWARD, FOVEA_BI_BACKWARD_DATA, FOVEA_BI_BACKWARD_WEIGHTS } fovea_bi_pass;
+
+/// Whether the following can compute a convolution: rows of 3 or 5 taps without strides.
+int fovea_bi_can_filter(const fovea_bi_convolution *shape);
+
+/// The parts that the work is made in: as many as there are threads, unless it is little.
+size_t fovea_bi_winograd_parts(const fovea_bi_convolution *shape);
+
+/// The number of bytes of scratch memory of a pass in `parts` parts.
+size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass, size_t parts);
+
+// The three of above by the minimal filtering of rows: 4 outputs of 3 taps or 2 outputs of 5 taps with 6 multiplications.
+
+void fovea_bi_winograd_forward(const fovea_bi_convolution *shape, size_t parts, const float *x, const float *weight,
+                               const float *bias, fovea_activation activation, float *y, float *scratch);
+
+void fovea_bi_winograd_backward_data(const fovea_bi_convolution *shape, size_t parts, const float *dy,
+                                     const float *weight, float *dx, float *scratch);
+
+void fovea_bi_winograd_backward_weights(const fovea_bi_convolution *shape, size_t parts, const float *x,
+                                        const float *dy, float *dweight, float *dbias, float *scratch);
+
 /// The sizes of a pooling. Padding at the bottom and right follows from the output's size.
 typedef struct {
     size_t batch;

@@ -72,6 +72,25 @@ extension Compiler {
         return true
     }
 
+    /// How a pass of a convolution runs by the minimal filtering of rows, `nil` where that is slower or not possible
+    /// (`Documentation/Decisions/0016-batch-innermost-winograd.md`).
+    private func rowFiltering(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> RowFiltering? {
+        var shape = shape
+        guard convolutionAlgorithm != .direct, fovea_bi_can_filter(&shape) != 0,
+            convolutionAlgorithm == .winograd
+                || min(shape.channels, shape.filters) >= Self.leastFilteredChannels
+        else { return nil }
+        let parts = fovea_bi_winograd_parts(&shape)
+        return RowFiltering(parts: parts, scratchBytes: fovea_bi_winograd_scratch(&shape, pass, parts))
+    }
+
+    private mutating func scratch(of filtering: RowFiltering?) -> [Form] {
+        filtering.map { [makePlainForm([$0.scratchBytes / 4])] } ?? []
+    }
+
+    /// As many channels on both sides as the transforms of rows pay off for.
+    private static let leastFilteredChannels = 2
+
     mutating func lowerBatchInnermostConvolution(
         _ convolution: Operation.Convolution, _ node: Graph.Node, weight: Form, bias: Form?,
         activation: ActivationFunction?, name: String
@@ -83,15 +102,22 @@ extension Compiler {
             convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape)
         let function = activation?.kernel ?? FOVEA_IDENTITY
         let inputs = [x, weight] + (bias.map { [$0] } ?? [])
+        let filtering = rowFiltering(shape, FOVEA_BI_FORWARD)
         emitKernel(
-            name, path: node.path, reading: inputs, writing: [y], flops: graph.cost(of: node).flops
+            name, path: node.path, implementation: filtering?.implementation ?? "fovea", reading: inputs,
+            writing: [y] + scratch(of: filtering), flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let bias = p.count == 4 ? p[2] : nil
-            let y = p[p.count - 1]
+            let bias = inputs.count == 3 ? p[2] : nil
+            let y = p[inputs.count]
             return {
                 withUnsafePointer(to: shape) {
-                    fovea_bi_convolution_forward($0, p[0], p[1], bias, function, y)
+                    if let filtering {
+                        fovea_bi_winograd_forward(
+                            $0, filtering.parts, p[0], p[1], bias, function, y, p[inputs.count + 1])
+                    } else {
+                        fovea_bi_convolution_forward($0, p[0], p[1], bias, function, y)
+                    }
                 }
             }
         }
@@ -107,13 +133,20 @@ extension Compiler {
         let dx = makeForm(.batchInnermost(gradient.inputShape.dimensions))
         let shape = fovea_bi_convolution(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape)
+        let filtering = rowFiltering(shape, FOVEA_BI_BACKWARD_DATA)
         emitKernel(
-            node.operation.name, path: node.path, reading: [dy, weight], writing: [dx],
-            flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, implementation: filtering?.implementation ?? "fovea",
+            reading: [dy, weight], writing: [dx] + scratch(of: filtering), flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
-                withUnsafePointer(to: shape) { fovea_bi_convolution_backward_data($0, p[0], p[1], p[2]) }
+                withUnsafePointer(to: shape) {
+                    if let filtering {
+                        fovea_bi_winograd_backward_data($0, filtering.parts, p[0], p[1], p[2], p[3])
+                    } else {
+                        fovea_bi_convolution_backward_data($0, p[0], p[1], p[2])
+                    }
+                }
             }
         }
         define(node.outputs[0], as: dx)
@@ -128,15 +161,21 @@ extension Compiler {
         let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
         let shape = fovea_bi_convolution(
             gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape)
+        let filtering = rowFiltering(shape, FOVEA_BI_BACKWARD_WEIGHTS)
         emitKernel(
-            node.operation.name, path: node.path, reading: [x, dy], writing: outputs,
-            flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, implementation: filtering?.implementation ?? "fovea",
+            reading: [x, dy], writing: outputs + scratch(of: filtering), flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let dbias = p.count == 4 ? p[3] : nil
+            let dbias = outputs.count == 2 ? p[3] : nil
             return {
                 withUnsafePointer(to: shape) {
-                    fovea_bi_convolution_backward_weights($0, p[0], p[1], p[2], dbias)
+                    if let filtering {
+                        fovea_bi_winograd_backward_weights(
+                            $0, filtering.parts, p[0], p[1], p[2], dbias, p[2 + outputs.count])
+                    } else {
+                        fovea_bi_convolution_backward_weights($0, p[0], p[1], p[2], dbias)
+                    }
                 }
             }
         }
@@ -232,6 +271,14 @@ extension Compiler {
             try lowerActivationGradient(gradient, next)
         }
     }
+}
+
+/// The minimal filtering of a convolution's rows.
+private struct RowFiltering {
+    /// The parts that the work is made in.
+    let parts: Int
+    let scratchBytes: Int
+    let implementation = "winograd"
 }
 
 extension fovea_bi_convolution {

@@ -1,0 +1,144 @@
+#include <string.h>
+#include "BatchInnermostReach.h"
+#include "WinogradPoints.h"
+
+// Rows of 3 or 5 taps are filtered with 6 products for 4 or 2 outputs, which are a tile; the rows of a kernel are summed
+// up as they are.
+#define POINTS 6
+
+// The most rows of a kernel.
+#define MAX_KERNEL_HEIGHT 8
+
+// The most filters or channels whose sums are in registers at a time, and with these the most tiles or rows of taps.
+#define MAX_OUTS 4
+#define MAX_TILES(lanes) (lanes == 16 ? 6 : 3)
+#define MAX_ROWS(lanes) (lanes == 16 ? 5 : 2)
+
+// The tiles of MAX_OUTS filters of dy that stay in the first cache.
+#define CACHED_BYTES 16384
+
+typedef struct {
+    const fovea_bi_convolution *shape;
+    const float *source, *dy, *bias;
+    float *out, *taps, *sums, *scratch;
+    fovea_activation activation;
+    int lanes, isBackward, sumsBias;
+    size_t ins, outs, outHeight;  // of the images read and written
+    size_t tiles, groups;         // tiles of a row; vectors of the batch
+    size_t bands, outSize;        // the parts of the rows that gradients are summed over, and the sums of each
+    size_t parts, partSize;       // the parts of the work, and the scratch memory of each
+} filtering;
+
+// The transformed rows that meet the taps of one output row.
+typedef struct {
+    size_t count;
+    const float *source[MAX_KERNEL_HEIGHT], *taps[MAX_KERNEL_HEIGHT];
+} reached;
+
+static size_t ceiling(size_t count, size_t size) { return (count + size - 1) / size; }
+
+// A multiple of a line of the cache.
+static size_t rounded(size_t count) { return ceiling(count, 16) * 16; }
+
+#define FOVEA_LANES_HEADER "BatchInnermostWinogradLanes.h"
+#include "BothWidths.h"
+
+int fovea_bi_can_filter(const fovea_bi_convolution *s) {
+    return s->strideHeight == 1 && s->strideWidth == 1 && (s->kernelWidth == 3 || s->kernelWidth == 5) &&
+           s->kernelHeight <= MAX_KERNEL_HEIGHT && s->filters <= 256;
+}
+
+static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass, size_t parts) {
+    filtering p = {.shape = s, .parts = parts, .isBackward = pass == FOVEA_BI_BACKWARD_DATA};
+    p.lanes = s->batch % 16 == 0 ? (int)fovea_vector_lanes() : 8;
+    p.groups = s->batch / (size_t)p.lanes;
+    p.ins = p.isBackward ? s->filters : s->channels;
+    p.outs = p.isBackward ? s->channels : s->filters;
+    p.outHeight = p.isBackward ? s->height : s->outHeight;
+    p.tiles = ceiling(s->outWidth, POINTS + 1 - s->kernelWidth);
+    size_t row = POINTS * p.tiles * (size_t)p.lanes;
+    if (pass == FOVEA_BI_BACKWARD_WEIGHTS) {
+        size_t most = CACHED_BYTES / sizeof(float) / (MAX_OUTS * p.tiles * (size_t)p.lanes);
+        p.bands = ceiling(s->outHeight, most > 0 ? most : 1);
+        size_t height = ceiling(s->outHeight, p.bands);
+        p.outSize = rounded(POINTS * s->kernelHeight * s->channels * s->filters + s->filters) + 16;
+        p.partSize = row * (s->channels * (height + s->kernelHeight - 1) + s->filters * height) +
+                     s->filters * (size_t)p.lanes;
+    } else {
+        p.partSize = row * (p.ins * s->kernelHeight + p.outs);
+    }
+    p.partSize = rounded(p.partSize);
+    return p;
+}
+
+// The numbers before the parts' scratch: transformed taps, or the sums of all bands.
+static size_t shared_size(const filtering *p) {
+    const fovea_bi_convolution *s = p->shape;
+    if (p->bands) return p->groups * p->bands * p->outSize;
+    return rounded(POINTS * s->kernelHeight * s->channels * s->filters);
+}
+
+size_t fovea_bi_winograd_parts(const fovea_bi_convolution *s) {
+    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
+    return work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : (size_t)fovea_threads();
+}
+
+size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *s, fovea_bi_pass pass, size_t parts) {
+    filtering p = filtering_of(s, pass, parts);
+    return (shared_size(&p) + parts * p.partSize) * sizeof(float);
+}
+
+static void filter_parts(void *context, size_t begin, size_t end) {
+    const filtering *p = context;
+    size_t units = p->groups * (p->bands ? p->bands : p->outHeight);
+    for (size_t part = begin; part < end; part++) {
+        size_t first = units * part / p->parts, last = units * (part + 1) / p->parts;
+        float *scratch = p->scratch + part * p->partSize;
+        if (p->bands)
+            FOVEA_BY_LANES(p->lanes, sum_bands, p, first, last, scratch);
+        else
+            FOVEA_BY_LANES(p->lanes, filter, p, first, last, scratch);
+    }
+}
+
+void fovea_bi_winograd_forward(const fovea_bi_convolution *s, size_t parts, const float *x, const float *weight,
+                               const float *bias, fovea_activation activation, float *y, float *scratch) {
+    filtering p = filtering_of(s, FOVEA_BI_FORWARD, parts);
+    p.source = x;
+    p.bias = bias;
+    p.activation = activation;
+    p.out = y;
+    p.taps = scratch;
+    p.scratch = scratch + shared_size(&p);
+    FOVEA_BY_LANES(p.lanes, filter_taps, &p, weight);
+    fovea_parallel_for(parts, 1, filter_parts, &p);
+}
+
+void fovea_bi_winograd_backward_data(const fovea_bi_convolution *s, size_t parts, const float *dy, const float *weight,
+                                     float *dx, float *scratch) {
+    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_DATA, parts);
+    p.source = dy;
+    p.out = dx;
+    p.taps = scratch;
+    p.scratch = scratch + shared_size(&p);
+    FOVEA_BY_LANES(p.lanes, filter_taps, &p, weight);
+    fovea_parallel_for(parts, 1, filter_parts, &p);
+}
+
+void fovea_bi_winograd_backward_weights(const fovea_bi_convolution *s, size_t parts, const float *x, const float *dy,
+                                        float *dweight, float *dbias, float *scratch) {
+    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS, parts);
+    p.source = x;
+    p.dy = dy;
+    p.sumsBias = dbias != NULL;
+    p.sums = scratch;
+    p.scratch = scratch + shared_size(&p);
+    fovea_parallel_for(parts, 1, filter_parts, &p);
+    FOVEA_BY_LANES(p.lanes, collect_gradients, &p, dweight);
+    if (!dbias) return;
+    for (size_t k = 0; k < s->filters; k++) {
+        dbias[k] = 0;
+        for (size_t unit = 0; unit < p.groups * p.bands; unit++)
+            dbias[k] += p.sums[unit * p.outSize + POINTS * s->kernelHeight * s->channels * s->filters + k];
+    }
+}

@@ -1,0 +1,405 @@
+// Minimal filtering of rows for vectors of LANES floats, compiled twice. A vector holds one element of as many images.
+//
+// Transformed rows lie as [point][channel][tile], so that the tiles of a row multiply by the same taps.
+
+#define VECTOR FOVEA_JOIN(fovea_float, LANES)
+#include "WinogradAxes.h"
+
+// A function that is not inlined; the loader's clones never are.
+#if LANES == 16
+#define FOVEA_ALONE FOVEA_TARGET __attribute__((noinline))
+#else
+#define FOVEA_ALONE FOVEA_TARGET
+#endif
+
+// `count` elements of a row from `first` on, zero where the row has none.
+FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, ptrdiff_t first, size_t width, size_t batch,
+                                           VECTOR *out) {
+    int isInside = first >= 0 && first + count <= (ptrdiff_t)width;
+    FOVEA_UNROLL for (int j = 0; j < count; j++) {
+        out[j] = (VECTOR){0};
+        if (isInside || (first + j >= 0 && first + j < (ptrdiff_t)width))
+            out[j] = *(const VECTOR *)(row + (first + j) * (ptrdiff_t)batch);
+    }
+}
+
+// A row of x, or zeros if `row` is null.
+FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, const float *row, size_t pointStride,
+                                            size_t channelStride, float *out) {
+    const fovea_bi_convolution *s = p->shape;
+    for (size_t c = 0; c < s->channels; c++, out += channelStride) {
+        const float *plane = row ? row + c * s->height * s->width * s->batch : NULL;
+        for (size_t t = 0; t < p->tiles; t++) {
+            VECTOR d[POINTS], v[POINTS];
+            ptrdiff_t first = (ptrdiff_t)(t * (size_t)(POINTS + 1 - taps)) - (ptrdiff_t)s->padLeft;
+            FOVEA_NAME(load_columns)(POINTS, plane, first, plane ? s->width : 0, s->batch, d);
+            FOVEA_NAME(transform)(POINTS, POINTS, d, v);
+            FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+                *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
+        }
+    }
+}
+
+// A row of dy. Adds it to `sums` [filter], unless that is null.
+FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *p, const float *row, size_t pointStride,
+                                               size_t channelStride, float *out, VECTOR *sums) {
+    const fovea_bi_convolution *s = p->shape;
+    const int outputs = POINTS + 1 - taps;
+    for (size_t k = 0; k < s->filters; k++, out += channelStride) {
+        const float *plane = row + k * s->outHeight * s->outWidth * s->batch;
+        for (size_t t = 0; t < p->tiles; t++) {
+            VECTOR d[POINTS], v[POINTS];
+            FOVEA_NAME(load_columns)(outputs, plane, (ptrdiff_t)(t * (size_t)outputs), s->outWidth, s->batch, d);
+            FOVEA_NAME(evaluate)(outputs, POINTS, d, v);
+            FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+                *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
+            if (sums) FOVEA_UNROLL for (int j = 0; j < outputs; j++) sums[k] = sums[k] + d[j];
+        }
+    }
+}
+
+// Some outs and tiles of one point: sums over the rows of taps and the channels.
+FOVEA_INLINE void FOVEA_NAME(multiply_tile)(const int outs, const int tiles, const filtering *p, const reached *rows,
+                                            size_t source, size_t weight, float *products) {
+    VECTOR sums[MAX_OUTS][MAX_TILES(LANES)];
+    FOVEA_UNROLL for (int k = 0; k < outs; k++) FOVEA_UNROLL for (int t = 0; t < tiles; t++) sums[k][t] = (VECTOR){0};
+    for (size_t r = 0; r < rows->count; r++) {
+        const float *x = rows->source[r] + source, *w = rows->taps[r] + weight;
+        for (size_t c = 0; c < p->ins; c++, x += p->tiles * LANES, w += p->outs) {
+            VECTOR values[MAX_TILES(LANES)];
+            FOVEA_UNROLL for (int t = 0; t < tiles; t++) values[t] = *(const VECTOR *)(x + t * LANES);
+            FOVEA_UNROLL for (int k = 0; k < outs; k++) {
+                float factor = w[k];
+                FOVEA_UNROLL for (int t = 0; t < tiles; t++) sums[k][t] = sums[k][t] + values[t] * factor;
+            }
+        }
+    }
+    FOVEA_UNROLL for (int k = 0; k < outs; k++)
+        FOVEA_UNROLL for (int t = 0; t < tiles; t++)
+            *(VECTOR *)(products + (size_t)k * p->tiles * LANES + t * LANES) = sums[k][t];
+}
+
+// The products [point][out][tile] of a row, in a function of its own: constants of the transforms would take its registers.
+FOVEA_ALONE static void FOVEA_NAME(multiply_row)(const filtering *p, const reached *rows, float *products) {
+#define FOVEA_CASE(OUTS, TILES)                                                                                    \
+    case OUTS * 8 + TILES: FOVEA_NAME(multiply_tile)(OUTS, TILES, p, rows, source, weight, out); break;
+#define FOVEA_CASES(TILES) FOVEA_CASE(1, TILES) FOVEA_CASE(2, TILES) FOVEA_CASE(3, TILES) FOVEA_CASE(4, TILES)
+    size_t outBlocks = ceiling(p->outs, MAX_OUTS), tileBlocks = ceiling(p->tiles, MAX_TILES(LANES));
+    for (size_t f = 0; f < POINTS; f++)
+        for (size_t b = 0; b < tileBlocks; b++) {
+            size_t t = p->tiles * b / tileBlocks, tiles = p->tiles * (b + 1) / tileBlocks - t;
+            for (size_t o = 0; o < outBlocks; o++) {
+                size_t k = p->outs * o / outBlocks, outs = p->outs * (o + 1) / outBlocks - k;
+                size_t source = (f * p->ins * p->tiles + t) * LANES;
+                size_t weight = f * p->shape->kernelHeight * p->ins * p->outs + k;
+                float *out = products + ((f * p->outs + k) * p->tiles + t) * LANES;
+                switch (outs * 8 + tiles) {
+                    FOVEA_CASES(1)
+                    FOVEA_CASES(2)
+                    FOVEA_CASES(3)
+#if LANES == 16
+                    FOVEA_CASES(4)
+                    FOVEA_CASES(5)
+                    FOVEA_CASES(6)
+#endif
+                }
+            }
+        }
+#undef FOVEA_CASE
+#undef FOVEA_CASES
+}
+
+FOVEA_INLINE void FOVEA_NAME(load_products)(const filtering *p, const float *products, size_t out, size_t tile,
+                                            VECTOR *v) {
+    FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+        v[f] = *(const VECTOR *)(products + (((size_t)f * p->outs + out) * p->tiles + tile) * LANES);
+}
+
+// A row of y from its products.
+FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const filtering *p, const float *products, float *row) {
+    const fovea_bi_convolution *s = p->shape;
+    const int outputs = POINTS + 1 - taps;
+    for (size_t k = 0; k < s->filters; k++, row += s->outHeight * s->outWidth * s->batch) {
+        float start = p->bias ? p->bias[k] : 0;
+        for (size_t t = 0; t < p->tiles; t++) {
+            VECTOR v[POINTS], y[POINTS];
+            FOVEA_NAME(load_products)(p, products, k, t, v);
+            FOVEA_NAME(collect)(POINTS, outputs, v, y);
+            FOVEA_UNROLL for (int j = 0; j < outputs; j++) {
+                size_t column = t * (size_t)outputs + (size_t)j;
+                y[j] = y[j] + start;
+                FOVEA_NAME(activate_vector)(p->activation, &y[j]);
+                if (column < s->outWidth) *(VECTOR *)(row + column * s->batch) = y[j];
+            }
+        }
+    }
+}
+
+// The transpose of `transform`.
+FOVEA_INLINE void FOVEA_NAME(spread_products)(const VECTOR *v, VECTOR *d) {
+    const float *at = points_of(POINTS), p = at[0] * at[0], q = at[1] * at[1];
+    VECTOR firstEven = v[1] + v[2], firstOdd = (v[1] - v[2]) * at[0];
+    VECTOR secondEven = v[3] + v[4], secondOdd = (v[3] - v[4]) * at[1];
+    d[0] = v[0] * (p * q);
+    d[1] = v[5] * (p * q) - firstOdd * q - secondOdd * p;
+    d[2] = -(v[0] * (p + q) + firstEven * q + secondEven * p);
+    d[3] = firstOdd + secondOdd - v[5] * (p + q);
+    d[4] = firstEven + secondEven + v[0];
+    d[5] = v[5];
+}
+
+// A row of dx from its products: the tiles overlap, and what one has for the next is carried on.
+FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const filtering *p, const float *products, float *row) {
+    const fovea_bi_convolution *s = p->shape;
+    const int outputs = POINTS + 1 - taps;
+    for (size_t c = 0; c < s->channels; c++, row += s->height * s->width * s->batch) {
+        VECTOR carried[POINTS];
+        FOVEA_UNROLL for (int j = 0; j < POINTS; j++) carried[j] = (VECTOR){0};
+        ptrdiff_t column = -(ptrdiff_t)s->padLeft;
+        for (size_t t = 0; t < p->tiles; t++) {
+            VECTOR v[POINTS], d[POINTS];
+            FOVEA_NAME(load_products)(p, products, c, t, v);
+            FOVEA_NAME(spread_products)(v, d);
+            FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) d[j] = d[j] + carried[j];
+            FOVEA_UNROLL for (int j = 0; j < outputs; j++, column++)
+                if (column >= 0 && column < (ptrdiff_t)s->width)
+                    *(VECTOR *)(row + column * (ptrdiff_t)s->batch) = d[j];
+            FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = d[outputs + j];
+        }
+        FOVEA_UNROLL for (int j = 0; j < taps - 1; j++, column++)
+            if (column >= 0 && column < (ptrdiff_t)s->width)
+                *(VECTOR *)(row + column * (ptrdiff_t)s->batch) = carried[j];
+        for (; column < (ptrdiff_t)s->width; column++)  // those that no window reaches
+            *(VECTOR *)(row + (column > 0 ? column : 0) * (ptrdiff_t)s->batch) = (VECTOR){0};
+    }
+}
+
+// Rows of y or of dx. The transformed rows that the next one reads again stay in a ring of as many as a kernel has.
+FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const filtering *p, size_t begin, size_t end, float *scratch) {
+    const fovea_bi_convolution *s = p->shape;
+    const ptrdiff_t sourceHeight = (ptrdiff_t)(p->isBackward ? s->outHeight : s->height);
+    const size_t sourceWidth = p->isBackward ? s->outWidth : s->width;
+    const size_t outWidth = p->isBackward ? s->width : s->outWidth;
+    const size_t pointStride = p->ins * p->tiles * LANES, slot = POINTS * pointStride;
+    float *products = scratch + s->kernelHeight * slot;
+    ptrdiff_t next = 0;  // the first row that is not transformed yet
+    for (size_t unit = begin; unit < end; unit++) {
+        size_t group = unit / p->outHeight;
+        ptrdiff_t i = (ptrdiff_t)(unit % p->outHeight);
+        if (unit == begin || i == 0) next = PTRDIFF_MIN;
+        reached rows = {0};
+        for (size_t r = 0; r < s->kernelHeight; r++) {
+            // Backward the first row of taps meets the last row of the source; these are gone through upwards, too.
+            size_t u = p->isBackward ? s->kernelHeight - 1 - r : r;
+            ptrdiff_t row = p->isBackward ? i + (ptrdiff_t)s->padTop - (ptrdiff_t)u : i + (ptrdiff_t)u - (ptrdiff_t)s->padTop;
+            if (row < 0 || row >= sourceHeight) continue;
+            float *ring = scratch + (size_t)row % s->kernelHeight * slot;
+            if (row >= next) {
+                const float *source = p->source + (size_t)row * sourceWidth * s->batch + group * LANES;
+                if (p->isBackward)
+                    FOVEA_NAME(filter_gradients)(taps, p, source, pointStride, p->tiles * LANES, ring, NULL);
+                else
+                    FOVEA_NAME(filter_inputs)(taps, p, source, pointStride, p->tiles * LANES, ring);
+                next = row + 1;
+            }
+            rows.source[rows.count] = ring;
+            rows.taps[rows.count++] = p->taps + u * p->ins * p->outs;
+        }
+        FOVEA_NAME(multiply_row)(p, &rows, products);
+        float *out = p->out + (size_t)i * outWidth * s->batch + group * LANES;
+        if (p->isBackward)
+            FOVEA_NAME(finish_gradients)(taps, p, products, out);
+        else
+            FOVEA_NAME(finish_outputs)(taps, p, products, out);
+    }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(filter)(const filtering *p, size_t begin, size_t end, float *scratch) {
+    if (p->shape->kernelWidth == 3)
+        FOVEA_NAME(filter_rows)(3, p, begin, end, scratch);
+    else
+        FOVEA_NAME(filter_rows)(5, p, begin, end, scratch);
+}
+
+// The taps as [point][row][in][out].
+FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p, const float *weight) {
+    const fovea_bi_convolution *s = p->shape;
+    const size_t rows = s->kernelHeight, area = rows * (size_t)taps;
+    const size_t outStep = p->isBackward ? area : s->channels * area, inStep = p->isBackward ? s->channels * area : area;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < p->ins; c++)
+            for (size_t k = 0; k < p->outs; k += LANES) {
+                size_t count = p->outs - k < LANES ? p->outs - k : LANES;
+                const float *w = weight + r * (size_t)taps + c * inStep + k * outStep;
+                VECTOR w5[POINTS], v[1][8];
+                FOVEA_UNROLL for (int j = 0; j < taps; j++) {
+                    float lane[LANES] = {0};
+                    for (size_t l = 0; l < count; l++) lane[l] = w[l * outStep + (size_t)j];
+                    w5[j] = *(const VECTOR *)lane;
+                }
+                FOVEA_NAME(evaluate)(taps, POINTS, w5, v[0]);
+                FOVEA_NAME(scale)(1, POINTS, v);
+                FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+                    memcpy(p->taps + (((size_t)f * rows + r) * p->ins + c) * p->outs + k, &v[0][f],
+                           count * sizeof(float));
+            }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(filter_taps)(const filtering *p, const float *weight) {
+    if (p->shape->kernelWidth == 3)
+        FOVEA_NAME(filter_taps_of)(3, p, weight);
+    else
+        FOVEA_NAME(filter_taps_of)(5, p, weight);
+}
+
+// Lanes whose number has the bit `half` hold sums of b, the others of a: of two lanes that differ in that bit.
+FOVEA_INLINE void FOVEA_NAME(fold)(const int half, VECTOR *a, const VECTOR *b) {
+    VECTOR low, high;
+    FOVEA_UNROLL for (int j = 0; j < LANES; j++) {
+        low[j] = j & half ? (*b)[j & ~half] : (*a)[j];
+        high[j] = j & half ? (*b)[j] : (*a)[j | half];
+    }
+    *a = low + high;
+}
+
+// The sums of the lanes of each of at most four vectors.
+FOVEA_INLINE void FOVEA_NAME(sum_lanes)(const int count, const VECTOR *v, float *out) {
+    VECTOR sums[4];
+    FOVEA_UNROLL for (int i = 0; i < 4; i++) sums[i] = i < count ? v[i] : (VECTOR){0};
+    FOVEA_NAME(fold)(LANES / 2, &sums[0], &sums[1]);
+    FOVEA_NAME(fold)(LANES / 2, &sums[2], &sums[3]);
+    FOVEA_NAME(fold)(LANES / 4, &sums[0], &sums[2]);
+    FOVEA_UNROLL for (int half = LANES / 8; half > 0; half /= 2) {
+        VECTOR same = sums[0];
+        FOVEA_NAME(fold)(half, &sums[0], &same);
+    }
+    FOVEA_UNROLL for (int i = 0; i < count; i++) out[i] = sums[0][(i & 1) * (LANES / 2) + (i >> 1) * (LANES / 4)];
+}
+
+// Some filters and rows of taps of one point and channel: sums over `count` tiles of some rows.
+FOVEA_INLINE void FOVEA_NAME(accumulate_tile)(const int filters, const int rows, const filtering *p, const float *dy,
+                                              size_t dyStride, const float *x, size_t count, size_t rowStride,
+                                              float *out) {
+    VECTOR sums[MAX_ROWS(LANES)][MAX_OUTS];
+    FOVEA_UNROLL for (int r = 0; r < rows; r++)
+        FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = (VECTOR){0};
+    for (size_t i = 0; i < count * LANES; i += LANES) {
+        VECTOR values[MAX_ROWS(LANES)];
+        FOVEA_UNROLL for (int r = 0; r < rows; r++)
+            values[r] = *(const VECTOR *)(x + (size_t)r * p->tiles * LANES + i);
+        FOVEA_UNROLL for (int k = 0; k < filters; k++) {
+            VECTOR d = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
+            FOVEA_UNROLL for (int r = 0; r < rows; r++) sums[r][k] = sums[r][k] + d * values[r];
+        }
+    }
+    FOVEA_UNROLL for (int r = 0; r < rows; r++)
+        FOVEA_NAME(sum_lanes)(filters, sums[r], out + (size_t)r * rowStride);
+}
+
+// Calls that, in a function of its own: constants of the transforms would take its registers.
+FOVEA_ALONE static void FOVEA_NAME(accumulate)(size_t filters, size_t rows, const filtering *p, const float *dy,
+                                               size_t dyStride, const float *x, size_t count, size_t rowStride,
+                                               float *out) {
+#define FOVEA_CASE(FILTERS, ROWS)                                                                                  \
+    case FILTERS * 8 + ROWS:                                                                                       \
+        FOVEA_NAME(accumulate_tile)(FILTERS, ROWS, p, dy, dyStride, x, count, rowStride, out);                     \
+        break;
+#define FOVEA_CASES(ROWS) FOVEA_CASE(1, ROWS) FOVEA_CASE(2, ROWS) FOVEA_CASE(3, ROWS) FOVEA_CASE(4, ROWS)
+    switch (filters * 8 + rows) {
+        FOVEA_CASES(1)
+        FOVEA_CASES(2)
+#if LANES == 16
+        FOVEA_CASES(3)
+        FOVEA_CASES(4)
+        FOVEA_CASES(5)
+#endif
+    }
+#undef FOVEA_CASE
+#undef FOVEA_CASES
+}
+
+// The sums [point][row][channel][filter], and those of dy [filter] behind them, over some rows of some images.
+FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_t unit, float *scratch) {
+    const fovea_bi_convolution *s = p->shape;
+    const size_t group = unit / p->bands, band = unit % p->bands;
+    const size_t first = s->outHeight * band / p->bands, height = s->outHeight * (band + 1) / p->bands - first;
+    const size_t inputHeight = height + s->kernelHeight - 1;
+    const size_t xStride = inputHeight * p->tiles * LANES, xPoint = s->channels * xStride;
+    const size_t dyStride = height * p->tiles * LANES, dyPoint = s->filters * dyStride;
+    float *x = scratch, *dy = scratch + POINTS * xPoint, *sums = p->sums + unit * p->outSize;
+    float *biasSums = dy + POINTS * dyPoint;
+
+    for (size_t r = 0; r < inputHeight; r++) {
+        ptrdiff_t row = (ptrdiff_t)(first + r) - (ptrdiff_t)s->padTop;
+        int isInside = row >= 0 && row < (ptrdiff_t)s->height;
+        FOVEA_NAME(filter_inputs)(taps, p, isInside ? p->source + (size_t)row * s->width * s->batch + group * LANES : NULL,
+                                  xPoint, xStride, x + r * p->tiles * LANES);
+    }
+    memset(biasSums, 0, s->filters * sizeof(VECTOR));
+    for (size_t r = 0; r < height; r++)
+        FOVEA_NAME(filter_gradients)(taps, p, p->dy + (first + r) * s->outWidth * s->batch + group * LANES, dyPoint,
+                                     dyStride, dy + r * p->tiles * LANES, p->sumsBias ? (VECTOR *)biasSums : NULL);
+
+    const size_t blocks = ceiling(s->filters, MAX_OUTS), count = height * p->tiles;
+    const size_t rowBlocks = ceiling(s->kernelHeight, MAX_ROWS(LANES)), rowStride = s->channels * s->filters;
+    for (size_t f = 0; f < POINTS; f++)
+        for (size_t b = 0; b < blocks; b++) {
+            size_t k = s->filters * b / blocks, filters = s->filters * (b + 1) / blocks - k;
+            const float *d = dy + f * dyPoint + k * dyStride;
+            for (size_t c = 0; c < s->channels; c++)
+                for (size_t e = 0; e < rowBlocks; e++) {
+                    size_t u = s->kernelHeight * e / rowBlocks, rows = s->kernelHeight * (e + 1) / rowBlocks - u;
+                    const float *v = x + f * xPoint + c * xStride + u * p->tiles * LANES;
+                    float *out = sums + ((f * s->kernelHeight + u) * s->channels + c) * s->filters + k;
+                    FOVEA_NAME(accumulate)(filters, rows, p, d, dyStride, v, count, rowStride, out);
+                }
+        }
+    for (size_t k = 0; k < s->filters; k++)
+        FOVEA_NAME(sum_lanes)(1, (const VECTOR *)biasSums + k, sums + POINTS * s->kernelHeight * rowStride + k);
+}
+
+FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin, size_t end, float *scratch) {
+    for (size_t unit = begin; unit < end; unit++) {
+        if (p->shape->kernelWidth == 3)
+            FOVEA_NAME(sum_band)(3, p, unit, scratch);
+        else
+            FOVEA_NAME(sum_band)(5, p, unit, scratch);
+    }
+}
+
+// The gradients of taps from the sums of all bands, LANES of them at a time.
+FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filtering *p, float *dweight) {
+    const fovea_bi_convolution *s = p->shape;
+    const size_t total = s->kernelHeight * s->channels * s->filters, units = p->groups * p->bands;
+    for (size_t place = 0; place < total; place += LANES) {
+        VECTOR sums[1][8], values[POINTS];
+        size_t count = total - place < LANES ? total - place : LANES;
+        FOVEA_UNROLL for (int f = 0; f < POINTS; f++) {
+            sums[0][f] = (VECTOR){0};
+            for (size_t unit = 0; unit < units; unit++)
+                sums[0][f] = sums[0][f] + *(const VECTOR *)(p->sums + unit * p->outSize + (size_t)f * total + place);
+        }
+        FOVEA_NAME(scale)(1, POINTS, sums);
+        FOVEA_NAME(collect)(POINTS, taps, sums[0], values);
+        float lanes[POINTS][LANES];
+        FOVEA_UNROLL for (int j = 0; j < taps; j++) *(VECTOR *)lanes[j] = values[j];
+        for (size_t l = 0; l < count; l++) {
+            size_t k = (place + l) % s->filters, c = (place + l) / s->filters % s->channels;
+            size_t row = (place + l) / s->filters / s->channels;
+            float *out = dweight + ((k * s->channels + c) * s->kernelHeight + row) * (size_t)taps;
+            FOVEA_UNROLL for (int j = 0; j < taps; j++) out[j] = lanes[j][l];
+        }
+    }
+}
+
+FOVEA_TARGET static void FOVEA_NAME(collect_gradients)(const filtering *p, float *dweight) {
+    if (p->shape->kernelWidth == 3)
+        FOVEA_NAME(collect_gradients_of)(3, p, dweight);
+    else
+        FOVEA_NAME(collect_gradients_of)(5, p, dweight);
+}
+
+#undef FOVEA_ALONE
+#undef FOVEA_BY_TAPS
+#undef FOVEA_BOTH_AXES
+#undef VECTOR
