@@ -395,6 +395,12 @@ struct Compiler {
     mutating func reorder(
         _ source: Form, into result: Form, named name: String? = nil, path: String
     ) throws(PlanError) {
+        if let matrix = source.layout.transposedMatrix(in: result.layout) {
+            return emitKernel(name ?? "reorder", path: path, reading: [source], writing: [result]) { pointers in
+                let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+                return { fovea_transpose(matrix.rows, matrix.columns, p[0], p[1]) }
+            }
+        }
         let descriptor = try reorderDescriptor(from: source.layout, to: result.layout, engine: engine)
         let isWeight = homes.contains { $0?.buffer == source.buffer }
         let changesType = source.layout.dtype != result.layout.dtype

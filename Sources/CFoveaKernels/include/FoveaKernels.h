@@ -89,6 +89,9 @@ void fovea_combine(size_t count, const fovea_combination *combination);
 
 void fovea_fill(size_t count, float value, float *out);
 
+/// `out[c, r] = x[r, c]`.
+void fovea_transpose(size_t rows, size_t columns, const float *x, float *out);
+
 /// The weights and bias of a convolution with a batch normalization after it folded in:
 /// `factor[k] = scale[k] / sqrt(variance[k] + epsilon)`, `outWeight[k,...] = weight[k,...] * factor[k]`,
 /// `outBias[k] = shift[k] + (bias[k] - mean[k]) * factor[k]`. `bias` may be null.

@@ -139,6 +139,15 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions, dtype)
     }
 
+    /// The matrix whose transposition brings plain float32 images to `other`, which has the samples of a batch side by side, or back.
+    func transposedMatrix(in other: MemoryDescriptor) -> (rows: Int, columns: Int)? {
+        guard dtype == .float32, other.dtype == .float32, dimensions == other.dimensions else { return nil }
+        let (batch, size) = (dimensions[0], dimensions.dropFirst().reduce(1, *))
+        if isPlain && other.isBatchInnermost { return (batch, size) }
+        if isBatchInnermost && other.isPlain { return (size, batch) }
+        return nil
+    }
+
     /// How far in the memory the first element lies, in elements: not at the start for a part.
     var offset: Int {
         var offset: dnnl_dim_t = 0
