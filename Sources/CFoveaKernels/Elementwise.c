@@ -59,6 +59,19 @@ FOVEA_CLONES void fovea_running_average(size_t count, const float *running, cons
     for (size_t i = 0; i < count; i++) out[i] = (1 - momentum) * running[i] + momentum * (correction * batch[i]);
 }
 
+FOVEA_CLONES void fovea_sum_columns(size_t rows, size_t columns, const float *x, float *out) {
+    for (size_t r = 0; r < rows; r++, x += columns) {
+        float sums[16] = {0};
+        size_t c = 0;
+        for (; c + 16 <= columns; c += 16)
+            for (size_t j = 0; j < 16; j++) sums[j] += x[c + j];
+        for (size_t j = 0; c + j < columns; j++) sums[j] += x[c + j];
+        for (size_t half = 8; half > 0; half /= 2)
+            for (size_t j = 0; j < half; j++) sums[j] += sums[j + half];
+        out[r] = sums[0];
+    }
+}
+
 void fovea_fill(size_t count, float value, float *out) {
     for (size_t i = 0; i < count; i++) out[i] = value;
 }

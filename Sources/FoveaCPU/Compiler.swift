@@ -396,7 +396,8 @@ struct Compiler {
         _ source: Form, into result: Form, named name: String? = nil, path: String
     ) throws(PlanError) {
         if let matrix = source.layout.transposedMatrix(in: result.layout) {
-            return emitKernel(name ?? "reorder", path: path, reading: [source], writing: [result]) { pointers in
+            return emitKernel(name ?? "reorder", path: path, reading: [source], writing: [result]) {
+                pointers in
                 let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
                 return { fovea_transpose(matrix.rows, matrix.columns, p[0], p[1]) }
             }

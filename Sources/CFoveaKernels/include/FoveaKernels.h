@@ -73,6 +73,9 @@ void fovea_running_average(size_t count, const float *running, const float *batc
 size_t fovea_sum_rows_scratch(size_t rows, size_t columns);
 void fovea_sum_rows(size_t rows, size_t columns, const float *x, float *out, void *scratch);
 
+/// `out[r] = sum of x[r, c]` over `columns` elements of each of `rows` rows.
+void fovea_sum_columns(size_t rows, size_t columns, const float *x, float *out);
+
 /// A sum of values, added in their order, with what may stand behind it.
 typedef struct {
     const float *operands[4];

@@ -12,6 +12,13 @@ extension Compiler {
             post.activation = activation.function
             result = activation.result
         }
+        if let x = batchInnermostVectors(node.inputs[0], multipliedBy: graph.shape(of: node.inputs[1])),
+            post.activation.map({ $0.kernel != nil }) ?? true
+        {
+            denseSources[node.inputs[1]] = x.layout
+            let y = try lowerBatchInnermostDense(node, x: x, activation: post.activation, name: name)
+            return define(result, as: y)
+        }
         // Vectors flattened from images keep the layout of the image: the weights are packed to match.
         let stored = try denseSource(node.inputs[0]).layout
         denseSources[node.inputs[1]] = stored
@@ -39,6 +46,9 @@ extension Compiler {
     mutating func lowerDenseInputGradient(_ node: Graph.Node) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let stored = denseSources[node.inputs[1]] ?? .plain([dyShape[0], weightShape[1]])
+        if stored.isBatchInnermost || stored.isColumns {
+            return try lowerBatchInnermostDenseInputGradient(node, in: stored)
+        }
         let engine = engine
         let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
             let source = stored.storing(dtype)
@@ -62,7 +72,12 @@ extension Compiler {
     }
 
     mutating func lowerDenseParameterGradient(_ node: Graph.Node) throws(PlanError) {
-        let units = graph.shape(of: node.inputs[1])[1]
+        let (units, features) = (graph.shape(of: node.inputs[1])[1], graph.shape(of: node.inputs[0])[1])
+        if features % Self.batchInnermostMultiple == 0,
+            batchInnermostVectors(node.inputs[0], multipliedBy: [units, features]) != nil
+        {
+            return try lowerBatchInnermostDenseParameterGradient(node)
+        }
         let hasBias = node.outputs.count == 2
         let descriptor = try denseParameterGradient(
             of: node.inputs[0], source: try denseSource(node.inputs[0]).layout, units: units, hasBias: hasBias
@@ -87,7 +102,8 @@ extension Compiler {
         of x: Graph.Value, source stored: MemoryDescriptor, units: Int, hasBias: Bool
     ) throws(PlanError) -> PrimitiveDescriptor {
         let engine = engine
-        let columns = stored.dimensions.count == 2 ? Self.columns([units, stored.dimensions[1]]) : nil
+        let columns =
+            stored.dimensions.count == 2 ? MemoryDescriptor.columns([units, stored.dimensions[1]]) : nil
         let settled = columns.flatMap { livesInColumns($0, multiplying: x) ? $0 : nil }
         return try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
             let source = stored.storing(dtype)
@@ -140,7 +156,8 @@ extension Compiler {
     /// The vectors that a dense product reads: as they are, but not with the batch innermost.
     private mutating func denseSource(_ value: Graph.Value) throws(PlanError) -> Form {
         let present = try storedForm(of: value)
-        return present.layout.isBatchInnermost ? try plainForm(of: value) : present
+        return present.layout.isBatchInnermost || present.layout.isColumns
+            ? try plainForm(of: value) : present
     }
 
     /// How weights that change in every step are stored: as rows where the source is plain, since packing them mostly gains
@@ -168,15 +185,10 @@ extension Compiler {
         let hasInputGradient = readers[weight.index].contains {
             if case .denseInputGradient = graph.nodes[$0].operation { true } else { false }
         }
-        if !hasInputGradient { return Self.columns(shape.dimensions) }
+        if !hasInputGradient { return MemoryDescriptor.columns(shape.dimensions) }
         guard source.dimensions[0] >= 32, (1 << 17)...(1 << 20) ~= shape.count else { return nil }
         try settle(weight, in: .plain(shape.dimensions))
         return .any(shape.dimensions)
-    }
-
-    /// Weights `[units, inputs]` with those of one input side by side.
-    private static func columns(_ dimensions: [Int]) -> MemoryDescriptor {
-        MemoryDescriptor(dimensions, strides: [1, dimensions[0]])
     }
 
     /// The forward primitive for a source in the given layout: vectors, or images whose flattening is left out.
@@ -221,8 +233,7 @@ extension Compiler {
             name, layouts: [.any(weights.dimensions, weights.dtype)] + others, hint: hint, make)
         guard let packed = try? PrimitiveDescriptor(name, layouts: [weights] + others, hint: hint, make),
             weights.isPlain && !packed.isReferenceLoop
-                || weights.dimensions.count == 2 && weights == Self.columns(weights.dimensions)
-                    && !packed.isReferenceLoop
+                || weights.isColumns && !packed.isReferenceLoop
                 || packed.implementation == free.implementation
         else { return free }
         return packed

@@ -66,6 +66,11 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         return MemoryDescriptor(dimensions, strides: [1, h * w * n, w * n, n], dtype)
     }
 
+    /// A matrix with the elements of a column side by side.
+    static func columns(_ dimensions: [Int]) -> MemoryDescriptor {
+        MemoryDescriptor(dimensions, strides: [1, dimensions[0]])
+    }
+
     /// Dense images `[N, C, H, W]` with 8 or 16 channels of a pixel side by side, padded to whole blocks.
     static func blocked(_ dimensions: [Int], channels: Int, _ dtype: DType = .float32) -> MemoryDescriptor {
         tagged(dimensions, channels == 16 ? dnnl_aBcd16b : dnnl_aBcd8b, dtype)
@@ -139,12 +144,15 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions, dtype)
     }
 
-    /// The matrix whose transposition brings plain float32 images to `other`, which has the samples of a batch side by side, or back.
+    /// Whether this is a matrix of float32 with the elements of a column side by side, and not a row or column.
+    var isColumns: Bool { dimensions.count == 2 && !isPlain && self == .columns(dimensions) }
+
+    /// The matrix whose transposition brings plain float32 samples to `other`, which has those of a batch side by side, or back.
     func transposedMatrix(in other: MemoryDescriptor) -> (rows: Int, columns: Int)? {
         guard dtype == .float32, other.dtype == .float32, dimensions == other.dimensions else { return nil }
         let (batch, size) = (dimensions[0], dimensions.dropFirst().reduce(1, *))
-        if isPlain && other.isBatchInnermost { return (batch, size) }
-        if isBatchInnermost && other.isPlain { return (size, batch) }
+        if isPlain && (other.isBatchInnermost || other.isColumns) { return (batch, size) }
+        if (isBatchInnermost || isColumns) && other.isPlain { return (size, batch) }
         return nil
     }
 
