@@ -10,11 +10,14 @@ extension Compiler {
     /// between pixels, and so many pixels that putting the small result in order takes no time beside it.
     func isMatrixProduct(_ gradient: Operation.ConvolutionParameterGradient, x: Shape) -> Bool {
         let (convolution, kernel) = (gradient.convolution, gradient.weightShape)
+        let pixels = x[0] * x[2] * x[3]
+        // The product goes through pixels in blocks, of which a small last one takes as long as a whole one.
+        let fillsBlocks = pixels >= 1024 || pixels >= 512 && pixels % 64 == 0
         return productType == .float32 && activationLayout == .channelsLast && kernel[2] == 1
             && kernel[3] == 1
             && convolution.groups == 1
             && convolution.stride == 1 && convolution.padding == .zero
-            && x[0] * x[2] * x[3] >= 1024
+            && fillsBlocks
     }
 
     /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel, and the sum of the rows of `dY` for the bias.
