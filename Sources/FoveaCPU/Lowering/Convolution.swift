@@ -141,6 +141,9 @@ extension Compiler {
         {
             return try lowerGroupedInputGradient(gradient, node)
         }
+        if isMatrixProduct(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
+            return try lowerMatrixProductInputGradient(gradient, node)
+        }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
         let engine = engine
@@ -182,7 +185,7 @@ extension Compiler {
         if runsGroupedGradient(gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape) {
             return try lowerGroupedParameterGradient(gradient, node)
         }
-        if isMatrixProduct(gradient, x: xShape) {
+        if isMatrixProduct(gradient.convolution, x: xShape, weight: gradient.weightShape) {
             return try lowerMatrixProductParameterGradient(gradient, node)
         }
         let descriptor = try parameterGradient(gradient, x: xShape, dy: dyShape)

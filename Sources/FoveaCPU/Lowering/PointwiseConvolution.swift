@@ -6,18 +6,40 @@ import FoveaTensor
 /// The gradient of the weights of a 1x1 convolution as one matrix product, where that is faster than oneDNN's primitive for it
 /// (`Documentation/Decisions/0010-pointwise-weights.md`).
 extension Compiler {
-    /// Whether the gradient of the weights is taken as a product of matrices: over channels-last images with nothing left out
-    /// between pixels, and so many pixels that putting the small result in order takes no time beside it.
-    func isMatrixProduct(_ gradient: Operation.ConvolutionParameterGradient, x: Shape) -> Bool {
-        let (convolution, kernel) = (gradient.convolution, gradient.weightShape)
+    /// Whether the gradients of a convolution are taken as products of matrices: over channels-last images with nothing left out
+    /// between pixels, and so many pixels that putting the gradient of weights in order takes no time beside it.
+    func isMatrixProduct(_ convolution: Operation.Convolution, x: Shape, weight: Shape) -> Bool {
         let pixels = x[0] * x[2] * x[3]
         // The product goes through pixels in blocks, of which a small last one takes as long as a whole one.
         let fillsBlocks = pixels >= 1024 || pixels >= 512 && pixels % 64 == 0
-        return productType == .float32 && activationLayout == .channelsLast && kernel[2] == 1
-            && kernel[3] == 1
-            && convolution.groups == 1
-            && convolution.stride == 1 && convolution.padding == .zero
-            && fillsBlocks
+        return productType == .float32 && activationLayout == .channelsLast && weight[2] == 1
+            && weight[3] == 1 && convolution.groups == 1 && convolution.stride == 1
+            && convolution.padding == .zero && fillsBlocks
+    }
+
+    /// `dX = dY W`, with a row of `X` and `dY` for each pixel.
+    mutating func lowerMatrixProductInputGradient(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let dy = try form(of: node.inputs[0], in: .channelsLast(dyShape.dimensions))
+        let weight = try plainForm(of: node.inputs[1])
+        let dx = makeForm(.channelsLast(gradient.inputShape.dimensions))
+        let (filters, channels) = (Int64(weightShape[0]), Int64(weightShape[1]))
+        let pixels = Int64(dyShape[0] * dyShape[2] * dyShape[3])
+        emitKernel(
+            node.operation.name, path: node.path, implementation: "gemm", reading: [dy, weight],
+            writing: [dx], flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return {
+                let status = dnnl_sgemm(
+                    CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "N")), pixels, channels, filters, 1, p[0],
+                    filters, p[1], channels, 0, p[2], channels)
+                precondition(status == dnnl_success, "the memory for a matrix product is used up")
+            }
+        }
+        define(node.outputs[0], as: dx)
     }
 
     /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel, and the sum of the rows of `dY` for the bias.
