@@ -39,6 +39,9 @@ struct Compiler {
     var isRecomputing = false
     let combinations: Combinations
     let joining: Joining
+    let siblings: Siblings
+    /// The memory of the gradients of outputs of each family, by its last node.
+    var siblingGradients: [Int: Form] = [:]
     /// The positions of the nodes that read each value, of those whose results are wanted.
     let readers: [[Int]]
     private let isLive: [Bool]
@@ -88,6 +91,12 @@ struct Compiler {
             isFloat32: precision == .float32)
         combinations = Combinations(
             graph, readers: readers, isLive: isLive, fusion: fusion, isFloat32: precision == .float32)
+        siblings =
+            precision == .float32 && self.activationLayout == .channelsLast && !usesBatchInnermost
+            ? Siblings(
+                graph, readers: readers, isLive: isLive, fusion: fusion, combinations: combinations,
+                isProduct: Self.isMatrixProduct)
+            : .none
         var isAssigned = [Bool](repeating: false, count: graph.variables.count)
         for assignment in graph.assignments { isAssigned[assignment.variable] = true }
         self.isAssigned = isAssigned
@@ -107,6 +116,7 @@ struct Compiler {
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position)
             && !combinations.absorbed.contains(position)
+            && !siblings.absorbed.contains(position)
         {
             if node.phase == .backward, !isBackward {
                 isBackward = true
@@ -115,6 +125,9 @@ struct Compiler {
             do {
                 try lower(node, at: position)
                 if isBackward { try orderGradients(of: node) }
+                for member in siblings.families[position]?.members ?? [] {
+                    try orderGradients(of: graph.nodes[member.parameterGradient])
+                }
             } catch {
                 throw PlanError(path: node.path, error.message)
             }
@@ -135,9 +148,11 @@ struct Compiler {
     }
 
     mutating func lower(_ node: Graph.Node, at position: Int) throws(PlanError) {
-        if let combination = combinations.endings[position] {
+        if var combination = combinations.endings[position] {
+            combination.operands.removeAll { siblings.absorbedValues.contains($0) }
             return try lowerCombination(combination, node, at: position)
         }
+        if let family = siblings.families[position] { return try lowerSiblings(family) }
         switch node.operation {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)

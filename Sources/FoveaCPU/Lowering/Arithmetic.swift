@@ -73,6 +73,9 @@ extension Compiler {
     mutating func lowerCombination(
         _ combination: Combinations.Combination, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
+        if combination.operands.count == 1, combination.rectified == nil, combination.scale == nil {
+            return define(node.outputs[0], as: try storedForm(of: combination.operands[0]))
+        }
         let layout = try storedForm(of: combination.rectified ?? combination.operands[0]).layout
         var inputs: [Form] = []
         for operand in combination.operands { inputs.append(try form(of: operand, in: layout)) }

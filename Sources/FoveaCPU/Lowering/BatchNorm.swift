@@ -172,7 +172,7 @@ extension Compiler {
         kernel.dy = dy.distances
         var name =
             (addend == nil ? "" : "sum+") + node.operation.name + (pass == FOVEA_PASS_ALL ? "" : "+relu")
-        var dx = Part(whole: makeForm(x.alone))
+        var dx = siblingPart(for: node.outputs[0], in: x.alone) ?? Part(whole: makeForm(x.alone))
         var inPlace = Part.inPlace(output: passed ?? dx, input: addend ?? dy)
         if let add {
             name += "+add"

@@ -9,11 +9,15 @@ extension Compiler {
     /// Whether the gradients of a convolution are taken as products of matrices: over channels-last images with nothing left out
     /// between pixels, and so many pixels that putting the gradient of weights in order takes no time beside it.
     func isMatrixProduct(_ convolution: Operation.Convolution, x: Shape, weight: Shape) -> Bool {
+        productType == .float32 && activationLayout == .channelsLast
+            && Self.isMatrixProduct(convolution, x: x, weight: weight)
+    }
+
+    static func isMatrixProduct(_ convolution: Operation.Convolution, x: Shape, weight: Shape) -> Bool {
         let pixels = x[0] * x[2] * x[3]
         // The product goes through pixels in blocks, of which a small last one takes as long as a whole one.
         let fillsBlocks = pixels >= 1024 || pixels >= 512 && pixels % 64 == 0
-        return productType == .float32 && activationLayout == .channelsLast && weight[2] == 1
-            && weight[3] == 1 && convolution.groups == 1 && convolution.stride == 1
+        return weight[2] == 1 && weight[3] == 1 && convolution.groups == 1 && convolution.stride == 1
             && convolution.padding == .zero && fillsBlocks
     }
 
@@ -25,18 +29,17 @@ extension Compiler {
         let dy = try form(of: node.inputs[0], in: .channelsLast(dyShape.dimensions))
         let weight = try plainForm(of: node.inputs[1])
         let dx = makeForm(.channelsLast(gradient.inputShape.dimensions))
-        let (filters, channels) = (Int64(weightShape[0]), Int64(weightShape[1]))
-        let pixels = Int64(dyShape[0] * dyShape[2] * dyShape[3])
+        let (filters, channels) = (weightShape[0], weightShape[1])
+        let pixels = dyShape[0] * dyShape[2] * dyShape[3]
         emitKernel(
             node.operation.name, path: node.path, implementation: "gemm", reading: [dy, weight],
             writing: [dx], flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
-                let status = dnnl_sgemm(
-                    CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "N")), pixels, channels, filters, 1, p[0],
-                    filters, p[1], channels, 0, p[2], channels)
-                precondition(status == dnnl_success, "the memory for a matrix product is used up")
+                multiply(
+                    p[0], transposed: false, by: p[1], to: p[2], rows: pixels, depth: filters,
+                    columns: channels)
             }
         }
         define(node.outputs[0], as: dx)
@@ -50,28 +53,39 @@ extension Compiler {
         let x = try form(of: node.inputs[0], in: .channelsLast(xShape.dimensions))
         let dy = try form(of: node.inputs[1], in: .channelsLast(dyShape.dimensions))
         let dw = makePlainForm(gradient.weightShape)
-        let (channels, filters) = (Int64(xShape[1]), Int64(dyShape[1]))
-        let pixels = Int64(xShape[0] * xShape[2] * xShape[3])
+        let (channels, filters) = (xShape[1], dyShape[1])
+        let pixels = xShape[0] * xShape[2] * xShape[3]
         emitKernel(
             node.operation.name, path: node.path, implementation: "gemm", reading: [x, dy], writing: [dw],
             flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
-                let status = dnnl_sgemm(
-                    CChar(UInt8(ascii: "T")), CChar(UInt8(ascii: "N")), filters, channels, pixels, 1, p[1],
-                    filters, p[0], channels, 0, p[2], channels)
-                precondition(status == dnnl_success, "the memory for a matrix product is used up")
+                multiply(
+                    p[1], transposed: true, by: p[0], to: p[2], rows: filters, depth: pixels,
+                    columns: channels)
             }
         }
         define(node.outputs[0], as: dw)
         guard gradient.hasBias else { return }
         let db = makePlainForm([dyShape[1]])
-        let scratch = makePlainForm([fovea_sum_rows_scratch(Int(pixels), Int(filters)) / 4])
+        let scratch = makePlainForm([fovea_sum_rows_scratch(pixels, filters) / 4])
         emitKernel("sum", path: node.path, reading: [dy], writing: [db, scratch]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_sum_rows(Int(pixels), Int(filters), p[0], p[1], pointers[2]) }
+            return { fovea_sum_rows(pixels, filters, p[0], p[1], pointers[2]) }
         }
         define(node.outputs[1], as: db)
     }
+}
+
+/// `c [rows, columns] = a b [depth, columns]`, where `a` is `[rows, depth]`, or `[depth, rows]` if `transposed`.
+func multiply(
+    _ a: UnsafePointer<Float>, transposed: Bool, by b: UnsafePointer<Float>,
+    to c: UnsafeMutablePointer<Float>,
+    rows: Int, depth: Int, columns: Int
+) {
+    let status = dnnl_sgemm(
+        CChar(UInt8(ascii: transposed ? "T" : "N")), CChar(UInt8(ascii: "N")), Int64(rows), Int64(columns),
+        Int64(depth), 1, a, Int64(transposed ? rows : depth), b, Int64(columns), 0, c, Int64(columns))
+    precondition(status == dnnl_success, "the memory for a matrix product is used up")
 }
