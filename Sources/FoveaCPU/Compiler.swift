@@ -38,6 +38,7 @@ struct Compiler {
     /// Whether the node being lowered has been lowered before.
     var isRecomputing = false
     let combinations: Combinations
+    let gating: Gating
     let joining: Joining
     /// The positions of the nodes that read each value, of those whose results are wanted.
     let readers: [[Int]]
@@ -88,6 +89,9 @@ struct Compiler {
             isFloat32: precision == .float32)
         combinations = Combinations(
             graph, readers: readers, isLive: isLive, fusion: fusion, isFloat32: precision == .float32)
+        gating = Gating(
+            graph, readers: readers, isLive: isLive, fusion: fusion, combinations: combinations,
+            isFloat32: precision == .float32)
         var isAssigned = [Bool](repeating: false, count: graph.variables.count)
         for assignment in graph.assignments { isAssigned[assignment.variable] = true }
         self.isAssigned = isAssigned
@@ -106,7 +110,7 @@ struct Compiler {
         var isBackward = false
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position)
-            && !combinations.absorbed.contains(position)
+            && !combinations.absorbed.contains(position) && !gating.absorbed.contains(position)
         {
             if node.phase == .backward, !isBackward {
                 isBackward = true
@@ -138,6 +142,10 @@ struct Compiler {
         if let combination = combinations.endings[position] {
             return try lowerCombination(combination, node, at: position)
         }
+        if let product = gating.products[position] {
+            return try lowerGatedGradient(product, node, at: position)
+        }
+        if let sum = gating.sums[position] { return try lowerGateGradient(sum, node) }
         switch node.operation {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)
@@ -161,7 +169,7 @@ struct Compiler {
         case .localResponseNorm(let norm): try lowerLocalResponseNorm(norm, node, at: position)
         case .localResponseNormGradient(let gradient): try lowerLocalResponseNormGradient(gradient, node)
         case .add: try lowerBinary(FOVEA_ADD, node, at: position)
-        case .multiply: try lowerBinary(FOVEA_MULTIPLY, node, at: position)
+        case .multiply: try lowerMultiply(node, at: position)
         case .scale(let scale): try lowerScale(scale, node)
         case .broadcast: try lowerBroadcast(node)
         case .reduceSum: try lowerReduceSum(node)

@@ -5,15 +5,15 @@ import FoveaGraph
 /// A node is fused into its producer only where nobody else reads the value between them, so fusing never changes what
 /// is computed, only how often memory is passed over.
 struct Fusion {
-    /// What follows a convolution, a dense product, a batch normalization, a sum or the gradient of a pooling within one
-    /// step.
+    /// What follows a convolution, a dense product, a batch normalization, a product of images and gates, a sum or the
+    /// gradient of a pooling within one step.
     struct Chain {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
         /// The multiple of what a convolution of 1x1 taps gives.
         var scale: Int?
-        /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization
-        /// or its gradient reads besides.
+        /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization,
+        /// its gradient or a product reads besides.
         var add: (node: Int, residual: Graph.Value)?
         var activation: Int?
         /// The sum that the gradient of a batch normalization begins with, before that of the ReLU.
@@ -77,7 +77,9 @@ struct Fusion {
             switch node.operation {
             case .convolution: fuseConvolution(position)
             case .dense, .add: fuseActivation(after: position, value: node.outputs[0], into: position)
-            case .batchNorm, .batchNormInference: fuseBatchNorm(position)
+            case .batchNorm, .batchNormInference: fuseSumAndReLU(after: position)
+            case .multiply where isFloat32 && node.phase == .forward && graph.gatedImage(node) != nil:
+                fuseSumAndReLU(after: position)
             default: break
             }
         }
@@ -136,7 +138,7 @@ struct Fusion {
         absorbed.insert(next)
     }
 
-    private mutating func fuseBatchNorm(_ position: Int) {
+    private mutating func fuseSumAndReLU(after position: Int) {
         var chain = Chain.none
         var value = graph.nodes[position].outputs[0]
         if let next = onlyReader(of: value), case .add = graph.nodes[next].operation,

@@ -9,6 +9,7 @@
 #include "Activations.h"
 #include "BatchInnermost.h"
 #include "BatchNorm.h"
+#include "Gate.h"
 #include "GroupNorm.h"
 #include "GroupedConvolution.h"
 #include "Winograd.h"
