@@ -12,6 +12,7 @@
 #include "Gate.h"
 #include "GroupNorm.h"
 #include "GroupedConvolution.h"
+#include "Unfold.h"
 #include "Winograd.h"
 
 /// The lanes that vectors of float32 have on this processor: 8 or 16.

@@ -185,6 +185,9 @@ extension Compiler {
         if isMatrixProduct(gradient, x: xShape) {
             return try lowerMatrixProductParameterGradient(gradient, node)
         }
+        if isUnfolded(gradient, x: xShape, dy: dyShape) {
+            return try lowerUnfoldedParameterGradient(gradient, node)
+        }
         let descriptor = try parameterGradient(gradient, x: xShape, dy: dyShape)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
