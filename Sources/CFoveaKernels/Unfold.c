@@ -46,3 +46,30 @@ void fovea_unfold(const fovea_unfolding *p, const float *x, size_t first, size_t
     context k = {p, x, unfolded, first};
     fovea_parallel_for(last - first, 1, unfold_rows, &k);
 }
+
+typedef struct {
+    const fovea_unfolding *p;
+    const float *few;
+    float *dx;
+} sum_context;
+
+FOVEA_CLONES static void add_pixel(size_t channels, const float *restrict few, float *restrict dx) {
+    for (size_t c = 0; c < channels; c++) dx[c] += few[c];
+}
+
+static void add_rows(void *pointer, size_t begin, size_t end) {
+    const sum_context *k = pointer;
+    const fovea_unfolding *p = k->p;
+    for (size_t row = begin; row < end; row++) {
+        size_t image = row / p->outputHeight, i = row % p->outputHeight;
+        float *dx = k->dx + (image * p->height + p->rowStep * i) * p->width * p->channels;
+        const float *few = k->few + row * p->outputWidth * p->channels;
+        for (size_t j = 0; j < p->outputWidth; j++)
+            add_pixel(p->channels, few + j * p->channels, dx + p->columnStep * j * p->channels);
+    }
+}
+
+void fovea_add_strided(const fovea_unfolding *p, size_t count, const float *few, float *dx) {
+    sum_context k = {p, few, dx};
+    fovea_parallel_for(count * p->outputHeight, FOVEA_GRAIN / (p->outputWidth * p->channels), add_rows, &k);
+}

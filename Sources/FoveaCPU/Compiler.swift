@@ -57,6 +57,8 @@ struct Compiler {
     var descriptors: [DescriptorKey: PrimitiveDescriptor] = [:]
     var workspaces: [Int: Form] = [:]
     var denseSources: [Graph.Value: MemoryDescriptor] = [:]
+    /// The few pixels that are not zero of gradients that are added to others.
+    var compactGradients: [Int: Form] = [:]
 
     /// - Parameter activationLayout: how images are stored, `nil` for what is fastest.
     init(
@@ -80,6 +82,7 @@ struct Compiler {
         self.readers = readers
         fusion = Fusion(
             graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost,
+            hasStridedSums: precision == .float32 && self.activationLayout == .channelsLast,
             isFloat32: precision == .float32)
         recomputation =
             recomputesActivations
@@ -145,11 +148,13 @@ struct Compiler {
         if let product = gating.products[position] {
             return try lowerGatedGradient(product, node, at: position)
         }
+        if let sum = fusion.stridedSums[position] { return try lowerStridedSum(sum, node, at: position) }
         if let sum = gating.sums[position] { return try lowerGateGradient(sum, node) }
         switch node.operation {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)
-        case .convolutionInputGradient(let gradient): try lowerConvolutionInputGradient(gradient, node)
+        case .convolutionInputGradient(let gradient):
+            try lowerConvolutionInputGradient(gradient, node, at: position)
         case .convolutionParameterGradient(let gradient):
             try lowerConvolutionParameterGradient(gradient, node)
         case .dense: try lowerDense(node, at: position)

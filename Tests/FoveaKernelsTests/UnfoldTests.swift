@@ -51,4 +51,27 @@ import Testing
             #expect(unfolded == Array(expected[(first * rowCount)...]))
         }
     }
+
+    @Test(arguments: [1, 3])
+    func addsToTheFewPixels(threads: Int) {
+        fovea_set_threads(Int32(threads))
+        let p = Self.problem(size: (37, 41), taps: (1, 1), steps: (2, 3), padding: (0, 0))
+        var random = SplitMix(seed: 3)
+        let before = random.floats(2 * p.height * p.width * p.channels)
+        let few = random.floats(2 * p.outputHeight * p.outputWidth * p.channels)
+        var after = before
+        withUnsafePointer(to: p) { fovea_add_strided($0, 2, few, &after) }
+        for (element, after) in after.enumerated() {
+            let (pixel, channel) = (element / p.channels, element % p.channels)
+            let (column, row, image) = (
+                pixel % p.width, pixel / p.width % p.height, pixel / p.width / p.height
+            )
+            var expected = before[element]
+            if row % 2 == 0, column % 3 == 0 {
+                let place = (image * p.outputHeight + row / 2) * p.outputWidth + column / 3
+                expected += few[place * p.channels + channel]
+            }
+            #expect(after == expected)
+        }
+    }
 }

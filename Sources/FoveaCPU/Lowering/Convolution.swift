@@ -127,7 +127,7 @@ extension Compiler {
     }
 
     mutating func lowerConvolutionInputGradient(
-        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         if runsBatchInnermost(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
@@ -141,6 +141,17 @@ extension Compiler {
         {
             return try lowerGroupedInputGradient(gradient, node)
         }
+        if fusion.compactGradients.contains(position) {
+            return try lowerCompactInputGradient(gradient, node, at: position)
+        }
+        define(node.outputs[0], as: try primitiveInputGradient(gradient, node))
+    }
+
+    /// The gradient of the input by oneDNN, from what `node` reads.
+    mutating func primitiveInputGradient(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) -> Form {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
         let engine = engine
@@ -150,7 +161,9 @@ extension Compiler {
                 dtype: dtype, result: dtype)
             let weights = MemoryDescriptor.any(problem.weights, dtype)
             return try compiler.cachedDescriptor(
-                DescriptorKey(operation: node.operation, shapes: [dyShape, weightShape], dtype: dtype),
+                DescriptorKey(
+                    operation: .convolutionInputGradient(gradient), shapes: [dyShape, weightShape],
+                    dtype: dtype),
                 preferred: [forward.layout(DNNL_ARG_SRC), weights, forward.layout(DNNL_ARG_DST)],
                 free: [.any(problem.source, dtype), weights, .any(problem.destination, dtype)], hint: forward
             ) { descriptor, m, hint, attributes in
@@ -166,7 +179,7 @@ extension Compiler {
             node.operation.name, node, descriptor,
             reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
-        define(node.outputs[0], as: dx)
+        return dx
     }
 
     mutating func lowerConvolutionParameterGradient(
