@@ -39,7 +39,7 @@ struct Combinations {
         guard isFloat32 else { return }
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && node.phase == .backward && !fusion.absorbed.contains(position)
-            && fusion.chains[position]?.activation == nil
+            && fusion.chains[position]?.activation == nil && fusion.stridedSums[position] == nil
         {
             combine(node, at: position)
         }

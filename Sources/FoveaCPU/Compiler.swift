@@ -38,6 +38,7 @@ struct Compiler {
     /// Whether the node being lowered has been lowered before.
     var isRecomputing = false
     let combinations: Combinations
+    let gating: Gating
     let joining: Joining
     let siblings: Siblings
     /// The memory of the gradients of outputs of each family, by its last node.
@@ -59,6 +60,8 @@ struct Compiler {
     var descriptors: [DescriptorKey: PrimitiveDescriptor] = [:]
     var workspaces: [Int: Form] = [:]
     var denseSources: [Graph.Value: MemoryDescriptor] = [:]
+    /// The few pixels that are not zero of gradients that are added to others.
+    var compactGradients: [Int: Form] = [:]
 
     /// - Parameter activationLayout: how images are stored, `nil` for what is fastest.
     init(
@@ -82,6 +85,7 @@ struct Compiler {
         self.readers = readers
         fusion = Fusion(
             graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost,
+            hasStridedSums: precision == .float32 && self.activationLayout == .channelsLast,
             isFloat32: precision == .float32)
         recomputation =
             recomputesActivations
@@ -91,6 +95,9 @@ struct Compiler {
             isFloat32: precision == .float32)
         combinations = Combinations(
             graph, readers: readers, isLive: isLive, fusion: fusion, isFloat32: precision == .float32)
+        gating = Gating(
+            graph, readers: readers, isLive: isLive, fusion: fusion, combinations: combinations,
+            isFloat32: precision == .float32)
         siblings =
             precision == .float32 && self.activationLayout == .channelsLast && !usesBatchInnermost
             ? Siblings(
@@ -115,7 +122,7 @@ struct Compiler {
         var isBackward = false
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && node.phase != .update && !fusion.absorbed.contains(position)
-            && !combinations.absorbed.contains(position)
+            && !combinations.absorbed.contains(position) && !gating.absorbed.contains(position)
             && !siblings.absorbed.contains(position)
         {
             if node.phase == .backward, !isBackward {
@@ -153,10 +160,16 @@ struct Compiler {
             return try lowerCombination(combination, node, at: position)
         }
         if let family = siblings.families[position] { return try lowerSiblings(family) }
+        if let product = gating.products[position] {
+            return try lowerGatedGradient(product, node, at: position)
+        }
+        if let sum = fusion.stridedSums[position] { return try lowerStridedSum(sum, node, at: position) }
+        if let sum = gating.sums[position] { return try lowerGateGradient(sum, node) }
         switch node.operation {
         case .constant(let constant): try lowerConstant(constant, node)
         case .convolution(let convolution): try lowerConvolution(convolution, node, at: position)
-        case .convolutionInputGradient(let gradient): try lowerConvolutionInputGradient(gradient, node)
+        case .convolutionInputGradient(let gradient):
+            try lowerConvolutionInputGradient(gradient, node, at: position)
         case .convolutionParameterGradient(let gradient):
             try lowerConvolutionParameterGradient(gradient, node)
         case .dense: try lowerDense(node, at: position)
@@ -176,7 +189,7 @@ struct Compiler {
         case .localResponseNorm(let norm): try lowerLocalResponseNorm(norm, node, at: position)
         case .localResponseNormGradient(let gradient): try lowerLocalResponseNormGradient(gradient, node)
         case .add: try lowerBinary(FOVEA_ADD, node, at: position)
-        case .multiply: try lowerBinary(FOVEA_MULTIPLY, node, at: position)
+        case .multiply: try lowerMultiply(node, at: position)
         case .scale(let scale): try lowerScale(scale, node)
         case .broadcast: try lowerBroadcast(node)
         case .reduceSum: try lowerReduceSum(node)

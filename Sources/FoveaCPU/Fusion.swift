@@ -5,15 +5,15 @@ import FoveaGraph
 /// A node is fused into its producer only where nobody else reads the value between them, so fusing never changes what
 /// is computed, only how often memory is passed over.
 struct Fusion {
-    /// What follows a convolution, a dense product, a batch normalization, a sum or the gradient of a pooling within one
-    /// step.
+    /// What follows a convolution, a dense product, a batch normalization, a product of images and gates, a sum or the
+    /// gradient of a pooling within one step.
     struct Chain {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
         /// The multiple of what a convolution of 1x1 taps gives.
         var scale: Int?
-        /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization
-        /// or its gradient reads besides.
+        /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization,
+        /// its gradient or a product reads besides.
         var add: (node: Int, residual: Graph.Value)?
         var activation: Int?
         /// The sum that the gradient of a batch normalization begins with, before that of the ReLU.
@@ -30,6 +30,19 @@ struct Fusion {
     private(set) var absorbed: Set<Int> = []
     /// Where the batch-norm gradients that take in the gradient of a ReLU know from what the ReLU lets pass.
     private(set) var reluSources: [Int: ReLUSource] = [:]
+
+    /// The gradient of the input of a strided 1x1 convolution, which is zero but for a few pixels, added to that of another
+    /// convolution.
+    struct StridedSum {
+        /// The node of the gradient with the few pixels.
+        var gradient: Int
+        var other: Graph.Value
+    }
+
+    /// The sums that are computed by adding to the few pixels in place, by the position of the node that adds.
+    private(set) var stridedSums: [Int: StridedSum] = [:]
+    /// The gradients of which the few pixels alone are computed.
+    var compactGradients: Set<Int> { Set(stridedSums.values.map(\.gradient)) }
 
     /// The gradients of ReLUs that need nothing of the forward part but what the batch normalization before the ReLU read.
     var rectifiersComputedAnew: Set<Int> {
@@ -65,9 +78,13 @@ struct Fusion {
     private let isFloat32: Bool
 
     /// - Parameters:
+    ///   - hasStridedSums: whether gradients of strided 1x1 convolutions are added in place.
     ///   - hasPoolKernels: whether pooling runs in kernels of Fovea, whose gradient takes in an activation's.
     ///   - isFloat32: whether images are float32, so that batches are normalized in kernels of Fovea.
-    init(_ graph: Graph, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool, isFloat32: Bool) {
+    init(
+        _ graph: Graph, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool, hasStridedSums: Bool,
+        isFloat32: Bool
+    ) {
         self.graph = graph
         self.isFloat32 = isFloat32
         self.readers = readers
@@ -77,8 +94,15 @@ struct Fusion {
             switch node.operation {
             case .convolution: fuseConvolution(position)
             case .dense, .add: fuseActivation(after: position, value: node.outputs[0], into: position)
-            case .batchNorm, .batchNormInference: fuseBatchNorm(position)
+            case .batchNorm, .batchNormInference: fuseSumAndReLU(after: position)
+            case .multiply where isFloat32 && node.phase == .forward && graph.gatedImage(node) != nil:
+                fuseSumAndReLU(after: position)
             default: break
+            }
+        }
+        if hasStridedSums {
+            for (position, node) in graph.nodes.enumerated() where isLive[position] {
+                fuseStridedSum(node, at: position)
             }
         }
         for (position, node) in graph.nodes.enumerated() where isLive[position] {
@@ -136,7 +160,7 @@ struct Fusion {
         absorbed.insert(next)
     }
 
-    private mutating func fuseBatchNorm(_ position: Int) {
+    private mutating func fuseSumAndReLU(after position: Int) {
         var chain = Chain.none
         var value = graph.nodes[position].outputs[0]
         if let next = onlyReader(of: value), case .add = graph.nodes[next].operation,
@@ -184,6 +208,7 @@ struct Fusion {
         guard isFloat32, onlyReader(of: gradient) == relu,
             case .node(let sum, _) = graph.origin(of: gradient),
             case .add = graph.nodes[sum].operation, !absorbed.contains(sum), chains[sum]?.activation == nil,
+            stridedSums[sum] == nil,
             graph.nodes[sum].inputs.allSatisfy({ graph.type(of: $0) == graph.type(of: gradient) })
         else { return }
         chains[position, default: .none].gradientSum = sum
@@ -198,6 +223,35 @@ struct Fusion {
         else { return }
         chains[position, default: .none].add = (next, residual)
         absorbed.insert(next)
+    }
+
+    private mutating func fuseStridedSum(_ node: Graph.Node, at position: Int) {
+        guard case .add = node.operation, node.phase == .backward, !absorbed.contains(position),
+            chains[position]?.activation == nil, node.inputs[0] != node.inputs[1],
+            node.inputs.allSatisfy({ onlyReader(of: $0) == position && inputGradient(giving: $0) != nil })
+        else { return }
+        for (few, other) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] {
+            guard let (producer, gradient) = inputGradient(giving: few),
+                graph.shape(of: few) == graph.shape(of: other)
+            else { continue }
+            let (convolution, weight) = (
+                gradient.convolution, graph.shape(of: graph.nodes[producer].inputs[1])
+            )
+            guard weight[2] == 1, weight[3] == 1, convolution.stride != 1, convolution.padding == .zero,
+                convolution.groups == 1
+            else { continue }
+            stridedSums[position] = StridedSum(gradient: producer, other: other)
+            return
+        }
+    }
+
+    private func inputGradient(
+        giving value: Graph.Value
+    ) -> (position: Int, gradient: Operation.ConvolutionInputGradient)? {
+        guard case .node(let producer, _) = graph.origin(of: value),
+            case .convolutionInputGradient(let gradient) = graph.nodes[producer].operation
+        else { return nil }
+        return (producer, gradient)
     }
 
     private mutating func fuseActivationGradient(afterPoolGradient position: Int) {

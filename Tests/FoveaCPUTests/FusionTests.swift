@@ -37,8 +37,9 @@ import Testing
         #expect(blocks > 0)
         #expect(counts["batchNorm+add+relu"] == blocks)
         #expect(counts["batchNorm+relu"] == rectifiers - blocks)
+        // What a block reads has two gradients. In a stage's first block one may have few pixels, which are added in place.
         let sums = counts["sum+batchNormGradient+relu"] ?? 0
-        #expect(sums > 0 && sums < blocks)
+        #expect(sums + (counts["add"] ?? 0) == blocks)
         #expect(counts["batchNormGradient+relu"] == rectifiers - sums)
         #expect(counts["gradient"] == nil && counts["relu"] == nil && counts["add+relu"] == nil)
     }

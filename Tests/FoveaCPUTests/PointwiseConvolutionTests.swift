@@ -6,7 +6,7 @@ import Testing
 
 /// The gradient of the weights of a 1x1 convolution over many pixels, which is a product of matrices.
 @Suite struct PointwiseConvolutionTests {
-    @Test(arguments: [(1, 3, 5), (3, 16, 1), (2, 33, 20), (4, 64, 48)], [1, 2])
+    @Test(arguments: [(1, 3, 5), (3, 16, 1), (2, 33, 20), (4, 64, 48), (4, 48, 64), (4, 16, 8)], [1, 2])
     func agreesWithTheReference(shape: (batch: Int, channels: Int, filters: Int), threads: Int) throws {
         var graph = Graph()
         let x = try graph.input("x", TensorType([shape.batch, shape.channels, 33, 32]))

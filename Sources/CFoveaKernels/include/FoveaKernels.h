@@ -9,8 +9,10 @@
 #include "Activations.h"
 #include "BatchInnermost.h"
 #include "BatchNorm.h"
+#include "Gate.h"
 #include "GroupNorm.h"
 #include "GroupedConvolution.h"
+#include "Unfold.h"
 #include "Winograd.h"
 
 /// The lanes that vectors of float32 have on this processor: 8 or 16.

@@ -127,7 +127,7 @@ extension Compiler {
     }
 
     mutating func lowerConvolutionInputGradient(
-        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         if runsBatchInnermost(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
@@ -141,8 +141,19 @@ extension Compiler {
         {
             return try lowerGroupedInputGradient(gradient, node)
         }
+        if fusion.compactGradients.contains(position) {
+            return try lowerCompactInputGradient(gradient, node, at: position)
+        }
+        define(node.outputs[0], as: try inputGradient(gradient, node))
+    }
+
+    /// The gradient of the input by a matrix product or by oneDNN, from what `node` reads.
+    mutating func inputGradient(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) -> Form {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         if isMatrixProduct(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
-            return try lowerMatrixProductInputGradient(gradient, node)
+            return try matrixProductInputGradient(gradient, node)
         }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)
@@ -153,7 +164,9 @@ extension Compiler {
                 dtype: dtype, result: dtype)
             let weights = MemoryDescriptor.any(problem.weights, dtype)
             return try compiler.cachedDescriptor(
-                DescriptorKey(operation: node.operation, shapes: [dyShape, weightShape], dtype: dtype),
+                DescriptorKey(
+                    operation: .convolutionInputGradient(gradient), shapes: [dyShape, weightShape],
+                    dtype: dtype),
                 preferred: [forward.layout(DNNL_ARG_SRC), weights, forward.layout(DNNL_ARG_DST)],
                 free: [.any(problem.source, dtype), weights, .any(problem.destination, dtype)], hint: forward
             ) { descriptor, m, hint, attributes in
@@ -169,7 +182,7 @@ extension Compiler {
             node.operation.name, node, descriptor,
             reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
-        define(node.outputs[0], as: dx)
+        return dx
     }
 
     mutating func lowerConvolutionParameterGradient(
@@ -187,6 +200,9 @@ extension Compiler {
         }
         if isMatrixProduct(gradient.convolution, x: xShape, weight: gradient.weightShape) {
             return try lowerMatrixProductParameterGradient(gradient, node)
+        }
+        if isUnfolded(gradient, x: xShape, dy: dyShape) {
+            return try lowerUnfoldedParameterGradient(gradient, node)
         }
         let descriptor = try parameterGradient(gradient, x: xShape, dy: dyShape)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))

@@ -6,6 +6,11 @@ import FoveaTensor
 /// The gradient of the weights of a 1x1 convolution as one matrix product, where that is faster than oneDNN's primitive for it
 /// (`Documentation/Decisions/0010-pointwise-weights.md`).
 extension Compiler {
+    /// The pixels from which it matters which factor comes first; with fewer it depends on where they lie in memory.
+    private static let leastPixelsToTranspose = 4096
+    /// Fewer filters are no good as rows, whatever the channels.
+    private static let leastFiltersAsRows = 48
+
     /// Whether the gradients of a convolution are taken as products of matrices: over channels-last images with nothing left out
     /// between pixels, and so many pixels that putting the gradient of weights in order takes no time beside it.
     func isMatrixProduct(_ convolution: Operation.Convolution, x: Shape, weight: Shape) -> Bool {
@@ -22,9 +27,9 @@ extension Compiler {
     }
 
     /// `dX = dY W`, with a row of `X` and `dY` for each pixel.
-    mutating func lowerMatrixProductInputGradient(
+    mutating func matrixProductInputGradient(
         _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
-    ) throws(PlanError) {
+    ) throws(PlanError) -> Form {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let dy = try form(of: node.inputs[0], in: .channelsLast(dyShape.dimensions))
         let weight = try plainForm(of: node.inputs[1])
@@ -42,33 +47,54 @@ extension Compiler {
                     columns: channels)
             }
         }
-        define(node.outputs[0], as: dx)
+        return dx
     }
 
-    /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel, and the sum of the rows of `dY` for the bias.
+    /// `dW = dYᵀ X`, with a row of `X` and `dY` for each pixel, or its transpose, and the sum of the rows of `dY` for the bias.
     mutating func lowerMatrixProductParameterGradient(
         _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
     ) throws(PlanError) {
         let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let x = try form(of: node.inputs[0], in: .channelsLast(xShape.dimensions))
         let dy = try form(of: node.inputs[1], in: .channelsLast(dyShape.dimensions))
-        let dw = makePlainForm(gradient.weightShape)
         let (channels, filters) = (xShape[1], dyShape[1])
         let pixels = xShape[0] * xShape[2] * xShape[3]
+        let isTransposed =
+            pixels >= Self.leastPixelsToTranspose
+            && (filters > channels || filters < Self.leastFiltersAsRows)
+        let dw =
+            isTransposed
+            ? makeForm(MemoryDescriptor(gradient.weightShape.dimensions, strides: [1, filters, 1, 1]))
+            : makePlainForm(gradient.weightShape)
         emitKernel(
             node.operation.name, path: node.path, implementation: "gemm", reading: [x, dy], writing: [dw],
             flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
-                multiply(
-                    p[1], transposed: true, by: p[0], to: p[2], rows: filters, depth: pixels,
-                    columns: channels)
+                if isTransposed {
+                    multiply(
+                        p[0], transposed: true, by: p[1], to: p[2], rows: channels, depth: pixels,
+                        columns: filters)
+                } else {
+                    multiply(
+                        p[1], transposed: true, by: p[0], to: p[2], rows: filters, depth: pixels,
+                        columns: channels)
+                }
             }
         }
         define(node.outputs[0], as: dw)
+        try lowerBiasGradient(gradient, node, of: dy)
+    }
+
+    /// The sum of the rows of `dy` if the convolution has a bias.
+    mutating func lowerBiasGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node, of dy: Form
+    ) throws(PlanError) {
         guard gradient.hasBias else { return }
-        let db = makePlainForm([dyShape[1]])
+        let filters = gradient.weightShape[0]
+        let pixels = dy.layout.dimensions.reduce(1, *) / filters
+        let db = makePlainForm([filters])
         let scratch = makePlainForm([fovea_sum_rows_scratch(pixels, filters) / 4])
         emitKernel("sum", path: node.path, reading: [dy], writing: [db, scratch]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
@@ -78,14 +104,15 @@ extension Compiler {
     }
 }
 
-/// `c [rows, columns] = a b [depth, columns]`, where `a` is `[rows, depth]`, or `[depth, rows]` if `transposed`.
+/// `c [rows, columns] = a b [depth, columns]`, added to what is there if `adds`, where `a` is `[rows, depth]`, or
+/// `[depth, rows]` if `transposed`.
 func multiply(
     _ a: UnsafePointer<Float>, transposed: Bool, by b: UnsafePointer<Float>,
-    to c: UnsafeMutablePointer<Float>,
-    rows: Int, depth: Int, columns: Int
+    to c: UnsafeMutablePointer<Float>, rows: Int, depth: Int, columns: Int, adds: Bool = false
 ) {
     let status = dnnl_sgemm(
         CChar(UInt8(ascii: transposed ? "T" : "N")), CChar(UInt8(ascii: "N")), Int64(rows), Int64(columns),
-        Int64(depth), 1, a, Int64(transposed ? rows : depth), b, Int64(columns), 0, c, Int64(columns))
+        Int64(depth), 1, a, Int64(transposed ? rows : depth), b, Int64(columns), adds ? 1 : 0, c,
+        Int64(columns))
     precondition(status == dnnl_success, "the memory for a matrix product is used up")
 }
