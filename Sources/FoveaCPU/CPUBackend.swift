@@ -31,7 +31,8 @@ public struct CPUBackend: Backend {
         case direct
         /// By Winograd's minimal filtering, where it has no stride, channels or groups of channels that fill vectors, and
         /// 3x3, 5x5, 1x3, 3x1, 1x7 or 7x1 taps: F(4x4, 3x3) and F(2x2, 5x5) with a quarter and 36 %, F(4, 3) and F(2, 7) with
-        /// half and 57 % of the multiplications.
+        /// half and 57 % of the multiplications, all in float32. (In bfloat16 the faster for a convolution may be F(2x2, 3x3) in
+        /// products of bfloat16 numbers, which cannot be asked for.)
         ///
         /// Rounding errors are about twice those of the definition, of weights' gradients up to four times with 1x7 taps
         /// (`Documentation/Decisions/0013-winograd.md`).

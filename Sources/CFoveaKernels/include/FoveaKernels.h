@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "Activations.h"
+#include "BFloat16Convolution.h"
+#include "BFloat16Winograd.h"
 #include "BatchInnermost.h"
 #include "BatchNorm.h"
 #include "Gate.h"

@@ -78,6 +78,20 @@ extension Compiler {
         let takesActivation = post.activation == nil || post.activation == .relu
         let (xShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let yShape = graph.shape(of: node.outputs[0])
+        if chain.scale == nil, takesActivation,
+            runsBFloat16(convolution, weight: weightShape, result: result)
+        {
+            return try lowerBFloat16Convolution(
+                convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
+                isRectified: post.activation == .relu, result: result, name: name)
+        }
+        if chain.scale == nil, takesActivation,
+            runsBFloat16Winograd(convolution, weight: weightShape, result: result)
+        {
+            return try lowerBFloat16WinogradConvolution(
+                convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
+                isRectified: post.activation == .relu, result: result, name: name)
+        }
         let isGrouped =
             chain.scale == nil && runsGrouped(convolution, x: xShape, weight: weightShape, y: yShape)
         if isGrouped || runsWinograd(convolution, x: xShape, weight: weightShape, y: yShape),
@@ -133,6 +147,11 @@ extension Compiler {
         if runsBatchInnermost(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
             return try lowerBatchInnermostInputGradient(gradient, node)
         }
+        if runsBFloat16WinogradGradient(
+            gradient.convolution, weight: weightShape, result: node.outputs[0])
+        {
+            return try lowerBFloat16WinogradInputGradient(gradient, node)
+        }
         if runsWinograd(gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape) {
             return try lowerWinogradInputGradient(gradient, node)
         }
@@ -140,6 +159,9 @@ extension Compiler {
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape)
         {
             return try lowerGroupedInputGradient(gradient, node)
+        }
+        if runsBFloat16Gradient(gradient.convolution, weight: weightShape, result: node.outputs[0]) {
+            return try lowerBFloat16InputGradient(gradient, node)
         }
         if fusion.compactGradients.contains(position) {
             return try lowerCompactInputGradient(gradient, node, at: position)
@@ -255,7 +277,7 @@ extension Compiler {
     }
 
     /// Lets the weight that `node` multiplies by live as its gradient comes.
-    private mutating func settleWeight(
+    mutating func settleWeight(
         of node: Graph.Node, multipliedBy convolution: Operation.Convolution
     ) throws(PlanError) {
         for reader in readers[node.inputs[0].index] {

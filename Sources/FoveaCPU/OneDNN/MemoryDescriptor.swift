@@ -81,6 +81,17 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         tagged(dimensions, filters == 16 ? dnnl_Acdb16a : dnnl_Acdb8a, .float32)
     }
 
+    /// Weights `[O, I, H, W]` in bfloat16, panels of 64 filters with pairs of channels side by side:
+    /// `[O / 64, H, W, I / 2, 64, 2]`, padded.
+    static func panels(_ dimensions: [Int]) -> MemoryDescriptor {
+        tagged(dimensions, dnnl_AcdB64a2b, .bfloat16)
+    }
+
+    /// The same with filters and channels exchanged.
+    static func transposedPanels(_ dimensions: [Int]) -> MemoryDescriptor {
+        tagged(dimensions, dnnl_BcdA64b2a, .bfloat16)
+    }
+
     /// Elements in whatever order a primitive likes best.
     static func any(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         tagged(dimensions, dnnl_format_tag_any, dtype)
