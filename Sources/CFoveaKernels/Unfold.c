@@ -49,27 +49,51 @@ void fovea_unfold(const fovea_unfolding *p, const float *x, size_t first, size_t
 
 typedef struct {
     const fovea_unfolding *p;
-    const float *few;
-    float *dx;
+    const char *few;
+    char *dx;
+    int isBFloat16;
 } sum_context;
 
 FOVEA_CLONES static void add_pixel(size_t channels, const float *restrict few, float *restrict dx) {
     for (size_t c = 0; c < channels; c++) dx[c] += few[c];
 }
 
+static inline float widened(uint16_t number) {
+    uint32_t bits = (uint32_t)number << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// To nearest, ties to even.
+static inline uint16_t rounded(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return value != value ? 0x7fc0 : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+FOVEA_CLONES static void add_pixel_bfloat16(size_t channels, const uint16_t *restrict few, uint16_t *restrict dx) {
+    for (size_t c = 0; c < channels; c++) dx[c] = rounded(widened(dx[c]) + widened(few[c]));
+}
+
 static void add_rows(void *pointer, size_t begin, size_t end) {
     const sum_context *k = pointer;
     const fovea_unfolding *p = k->p;
+    size_t pixel = p->channels * (k->isBFloat16 ? sizeof(uint16_t) : sizeof(float));
     for (size_t row = begin; row < end; row++) {
         size_t image = row / p->outputHeight, i = row % p->outputHeight;
-        float *dx = k->dx + (image * p->height + p->rowStep * i) * p->width * p->channels;
-        const float *few = k->few + row * p->outputWidth * p->channels;
-        for (size_t j = 0; j < p->outputWidth; j++)
-            add_pixel(p->channels, few + j * p->channels, dx + p->columnStep * j * p->channels);
+        char *dx = k->dx + (image * p->height + p->rowStep * i) * p->width * pixel;
+        const char *few = k->few + row * p->outputWidth * pixel;
+        for (size_t j = 0; j < p->outputWidth; j++, few += pixel, dx += p->columnStep * pixel) {
+            if (k->isBFloat16)
+                add_pixel_bfloat16(p->channels, (const uint16_t *)few, (uint16_t *)dx);
+            else
+                add_pixel(p->channels, (const float *)few, (float *)dx);
+        }
     }
 }
 
-void fovea_add_strided(const fovea_unfolding *p, size_t count, const float *few, float *dx) {
-    sum_context k = {p, few, dx};
+void fovea_add_strided(const fovea_unfolding *p, size_t count, int isBFloat16, const void *few, void *dx) {
+    sum_context k = {p, few, dx, isBFloat16};
     fovea_parallel_for(count * p->outputHeight, FOVEA_GRAIN / (p->outputWidth * p->channels), add_rows, &k);
 }

@@ -85,7 +85,7 @@ struct Compiler {
         self.readers = readers
         fusion = Fusion(
             graph, readers: readers, isLive: isLive, hasPoolKernels: usesBatchInnermost,
-            hasStridedSums: precision == .float32 && self.activationLayout == .channelsLast,
+            hasStridedSums: self.activationLayout == .channelsLast,
             isFloat32: precision == .float32)
         recomputation =
             recomputesActivations

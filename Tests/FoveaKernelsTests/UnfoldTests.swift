@@ -60,7 +60,7 @@ import Testing
         let before = random.floats(2 * p.height * p.width * p.channels)
         let few = random.floats(2 * p.outputHeight * p.outputWidth * p.channels)
         var after = before
-        withUnsafePointer(to: p) { fovea_add_strided($0, 2, few, &after) }
+        withUnsafePointer(to: p) { fovea_add_strided($0, 2, 0, few, &after) }
         for (element, after) in after.enumerated() {
             let (pixel, channel) = (element / p.channels, element % p.channels)
             let (column, row, image) = (
@@ -72,6 +72,37 @@ import Testing
                 expected += few[place * p.channels + channel]
             }
             #expect(after == expected)
+        }
+    }
+
+    @Test func addsBFloat16AndRoundsToNearest() {
+        let p = Self.problem(size: (7, 9), taps: (1, 1), steps: (2, 2), padding: (0, 0))
+        var random = SplitMix(seed: 5)
+        func numbers(_ count: Int) -> [UInt16] {
+            random.floats(count).map { UInt16($0.bitPattern >> 16) }
+        }
+        func widened(_ number: UInt16) -> Float { Float(bitPattern: UInt32(number) << 16) }
+        let before = numbers(p.height * p.width * p.channels)
+        let few = numbers(p.outputHeight * p.outputWidth * p.channels)
+        var after = before
+        withUnsafePointer(to: p) { fovea_add_strided($0, 1, 1, few, &after) }
+        for (element, after) in after.enumerated() {
+            let (pixel, channel) = (element / p.channels, element % p.channels)
+            let (column, row) = (pixel % p.width, pixel / p.width)
+            guard row % 2 == 0, column % 2 == 0 else {
+                #expect(after == before[element])
+                continue
+            }
+            let place = (row / 2 * p.outputWidth + column / 2) * p.channels + channel
+            // Sums of two such numbers of about one size are exact in float32.
+            let sum = widened(before[element]) + widened(few[place])
+            guard after & 0x7fff != 0 else {
+                #expect(sum == 0)
+                continue
+            }
+            let neighbors = [after - 1, after + 1].map { abs(widened($0) - sum) }
+            let error = abs(widened(after) - sum)
+            #expect(neighbors.allSatisfy { error < $0 || error == $0 && after % 2 == 0 })
         }
     }
 }

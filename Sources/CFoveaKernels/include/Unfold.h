@@ -16,7 +16,8 @@ typedef struct {
 /// Rows `first ..< last` of output pixels, counted through all images: `[pixels][tapRows][tapColumns][channels]`.
 void fovea_unfold(const fovea_unfolding *p, const float *x, size_t first, size_t last, float *unfolded);
 
-/// Adds gradients of what a convolution of one tap without padding reads to those of `count` images: the transpose.
-void fovea_add_strided(const fovea_unfolding *p, size_t count, const float *few, float *dx);
+/// Adds gradients of what a convolution of one tap without padding reads to those of `count` images: the transpose. Both are
+/// bfloat16 if `isBFloat16`, with sums in float32 that are rounded to nearest, ties to even.
+void fovea_add_strided(const fovea_unfolding *p, size_t count, int isBFloat16, const void *few, void *dx);
 
 #endif

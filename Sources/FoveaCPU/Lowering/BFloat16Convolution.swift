@@ -79,9 +79,9 @@ extension Compiler {
     }
 
     /// The gradient of the input is the convolution of the output's gradient with the transposed taps.
-    mutating func lowerBFloat16InputGradient(
+    mutating func bfloat16InputGradient(
         _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
-    ) throws(PlanError) {
+    ) throws(PlanError) -> Form {
         let (output, input) = (graph.shape(of: node.inputs[0]), gradient.inputShape)
         let dy = try form(of: node.inputs[0], in: .channelsLast(output.dimensions, .bfloat16))
         let taps = try form(
@@ -95,7 +95,7 @@ extension Compiler {
                 tapCount: output[1]),
             name: node.operation.name, node, x: dy, taps: taps, bias: nil, adds: false, isRectified: false,
             y: dx)
-        define(node.outputs[0], as: dx)
+        return dx
     }
 
     /// A copy of images with zeros around them, so that no row of taps reaches over an edge.

@@ -160,22 +160,22 @@ extension Compiler {
         {
             return try lowerGroupedInputGradient(gradient, node)
         }
-        if runsBFloat16Gradient(gradient.convolution, weight: weightShape, result: node.outputs[0]) {
-            return try lowerBFloat16InputGradient(gradient, node)
-        }
         if fusion.compactGradients.contains(position) {
             return try lowerCompactInputGradient(gradient, node, at: position)
         }
         define(node.outputs[0], as: try inputGradient(gradient, node))
     }
 
-    /// The gradient of the input by a matrix product or by oneDNN, from what `node` reads.
+    /// The gradient of the input by a product of matrices or by oneDNN, from what `node` reads.
     mutating func inputGradient(
         _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
     ) throws(PlanError) -> Form {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         if isMatrixProduct(gradient.convolution, x: gradient.inputShape, weight: weightShape) {
             return try matrixProductInputGradient(gradient, node)
+        }
+        if runsBFloat16Gradient(gradient.convolution, weight: weightShape, result: node.outputs[0]) {
+            return try bfloat16InputGradient(gradient, node)
         }
         let problem = ConvolutionProblem(
             gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, hasBias: false)

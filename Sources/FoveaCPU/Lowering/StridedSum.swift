@@ -14,7 +14,7 @@ extension Compiler {
         dense.convolution.stride = 1
         dense.inputShape = [x[0], x[1], dy[2], dy[3]]
         let few = try inputGradient(dense, node)
-        let layout = MemoryDescriptor.channelsLast(dense.inputShape.dimensions)
+        let layout = MemoryDescriptor.channelsLast(dense.inputShape.dimensions, few.layout.dtype)
         compactGradients[position] =
             few.layout == layout ? few : try reorder(few, to: layout, path: node.path)
     }
@@ -28,7 +28,8 @@ extension Compiler {
         let shape = gradient.inputShape
         let pixels = few.layout.dimensions
         // Nobody reads the other gradient but this sum.
-        let dx = try overwritable(sum.other, in: .channelsLast(shape.dimensions), path: node.path)
+        let dtype = few.layout.dtype
+        let dx = try overwritable(sum.other, in: .channelsLast(shape.dimensions, dtype), path: node.path)
         let stride = gradient.convolution.stride
         let places = fovea_unfolding(
             channels: shape[1], height: shape[2], width: shape[3], outputHeight: pixels[2],
@@ -37,8 +38,12 @@ extension Compiler {
         emitKernel(
             "add strided", path: node.path, reading: [few, dx], writing: [dx], flops: few.layout.storedCount
         ) { pointers in
-            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { withUnsafePointer(to: places) { fovea_add_strided($0, shape[0], p[0], p[1]) } }
+            {
+                let isBFloat16: Int32 = dtype == .bfloat16 ? 1 : 0
+                withUnsafePointer(to: places) {
+                    fovea_add_strided($0, shape[0], isBFloat16, pointers[0], pointers[1])
+                }
+            }
         }
         define(node.outputs[0], as: dx)
     }
