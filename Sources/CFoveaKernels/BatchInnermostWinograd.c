@@ -2,9 +2,10 @@
 #include "BatchInnermostReach.h"
 #include "WinogradPoints.h"
 
-// Rows of 3 or 5 taps are filtered with 6 products for 4 or 2 outputs, which are a tile; the rows of a kernel are summed
-// up as they are.
-#define POINTS 6
+// Rows of 3 or 5 taps are filtered with 6 or 8 products for 4 outputs, which are a tile; the rows of a kernel are summed up
+// as they are.
+#define OUTPUTS 4
+#define MAX_POINTS 8
 
 // The most rows of a kernel.
 #define MAX_KERNEL_HEIGHT 8
@@ -12,7 +13,7 @@
 // The most filters or channels whose sums are in registers at a time, and with these the most tiles or rows of taps.
 #define MAX_OUTS 4
 #define MAX_TILES(lanes) (lanes == 16 ? 6 : 3)
-#define MAX_ROWS(lanes) (lanes == 16 ? 5 : 2)
+#define MAX_ROWS(lanes) (lanes == 16 ? 5 : 3)
 
 // The tiles of MAX_OUTS filters of dy that stay in the first cache.
 #define CACHED_BYTES 16384
@@ -24,7 +25,7 @@ typedef struct {
     fovea_activation activation;
     int lanes, isBackward, sumsBias;
     size_t ins, outs, outHeight;  // of the images read and written
-    size_t tiles, groups;         // tiles of a row; vectors of the batch
+    size_t points, tiles, groups;  // of a tile; of a row; vectors of the batch
     size_t bands, outSize;        // the parts of the rows that gradients are summed over, and the sums of each
     size_t parts, partSize;       // the parts of the work, and the scratch memory of each
 } filtering;
@@ -55,13 +56,14 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass,
     p.ins = p.isBackward ? s->filters : s->channels;
     p.outs = p.isBackward ? s->channels : s->filters;
     p.outHeight = p.isBackward ? s->height : s->outHeight;
-    p.tiles = ceiling(s->outWidth, POINTS + 1 - s->kernelWidth);
-    size_t row = POINTS * p.tiles * (size_t)p.lanes;
+    p.points = s->kernelWidth + OUTPUTS - 1;
+    p.tiles = ceiling(s->outWidth, OUTPUTS);
+    size_t row = p.points * p.tiles * (size_t)p.lanes;
     if (pass == FOVEA_BI_BACKWARD_WEIGHTS) {
         size_t most = CACHED_BYTES / sizeof(float) / (MAX_OUTS * p.tiles * (size_t)p.lanes);
         p.bands = ceiling(s->outHeight, most > 0 ? most : 1);
         size_t height = ceiling(s->outHeight, p.bands);
-        p.outSize = rounded(POINTS * s->kernelHeight * s->channels * s->filters + s->filters) + 16;
+        p.outSize = rounded(p.points * s->kernelHeight * s->channels * s->filters + s->filters) + 16;
         p.partSize = row * (s->channels * (height + s->kernelHeight - 1) + s->filters * height) +
                      s->filters * (size_t)p.lanes;
     } else {
@@ -75,7 +77,7 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass,
 static size_t shared_size(const filtering *p) {
     const fovea_bi_convolution *s = p->shape;
     if (p->bands) return p->groups * p->bands * p->outSize;
-    return rounded(POINTS * s->kernelHeight * s->channels * s->filters);
+    return rounded(p->points * s->kernelHeight * s->channels * s->filters);
 }
 
 size_t fovea_bi_winograd_parts(const fovea_bi_convolution *s) {
@@ -139,6 +141,6 @@ void fovea_bi_winograd_backward_weights(const fovea_bi_convolution *s, size_t pa
     for (size_t k = 0; k < s->filters; k++) {
         dbias[k] = 0;
         for (size_t unit = 0; unit < p.groups * p.bands; unit++)
-            dbias[k] += p.sums[unit * p.outSize + POINTS * s->kernelHeight * s->channels * s->filters + k];
+            dbias[k] += p.sums[unit * p.outSize + p.points * s->kernelHeight * s->channels * s->filters + k];
     }
 }

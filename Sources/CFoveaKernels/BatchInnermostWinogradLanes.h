@@ -27,14 +27,15 @@ FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, pt
 FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, const float *row, size_t pointStride,
                                             size_t channelStride, float *out) {
     const fovea_bi_convolution *s = p->shape;
+    const int points = taps + OUTPUTS - 1;
     for (size_t c = 0; c < s->channels; c++, out += channelStride) {
         const float *plane = row ? row + c * s->height * s->width * s->batch : NULL;
         for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR d[POINTS], v[POINTS];
-            ptrdiff_t first = (ptrdiff_t)(t * (size_t)(POINTS + 1 - taps)) - (ptrdiff_t)s->padLeft;
-            FOVEA_NAME(load_columns)(POINTS, plane, first, plane ? s->width : 0, s->batch, d);
-            FOVEA_NAME(transform)(POINTS, POINTS, d, v);
-            FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+            VECTOR d[MAX_POINTS], v[MAX_POINTS];
+            ptrdiff_t first = (ptrdiff_t)(t * OUTPUTS) - (ptrdiff_t)s->padLeft;
+            FOVEA_NAME(load_columns)(points, plane, first, plane ? s->width : 0, s->batch, d);
+            FOVEA_NAME(transform)(points, points, d, v);
+            FOVEA_UNROLL for (int f = 0; f < points; f++)
                 *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
         }
     }
@@ -44,16 +45,16 @@ FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, 
 FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *p, const float *row, size_t pointStride,
                                                size_t channelStride, float *out, VECTOR *sums) {
     const fovea_bi_convolution *s = p->shape;
-    const int outputs = POINTS + 1 - taps;
+    const int points = taps + OUTPUTS - 1;
     for (size_t k = 0; k < s->filters; k++, out += channelStride) {
         const float *plane = row + k * s->outHeight * s->outWidth * s->batch;
         for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR d[POINTS], v[POINTS];
-            FOVEA_NAME(load_columns)(outputs, plane, (ptrdiff_t)(t * (size_t)outputs), s->outWidth, s->batch, d);
-            FOVEA_NAME(evaluate)(outputs, POINTS, d, v);
-            FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+            VECTOR d[OUTPUTS], v[MAX_POINTS];
+            FOVEA_NAME(load_columns)(OUTPUTS, plane, (ptrdiff_t)(t * OUTPUTS), s->outWidth, s->batch, d);
+            FOVEA_NAME(evaluate)(OUTPUTS, points, d, v);
+            FOVEA_UNROLL for (int f = 0; f < points; f++)
                 *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
-            if (sums) FOVEA_UNROLL for (int j = 0; j < outputs; j++) sums[k] = sums[k] + d[j];
+            if (sums) FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++) sums[k] = sums[k] + d[j];
         }
     }
 }
@@ -63,12 +64,14 @@ FOVEA_INLINE void FOVEA_NAME(multiply_tile)(const int outs, const int tiles, con
                                             size_t source, size_t weight, float *products) {
     VECTOR sums[MAX_OUTS][MAX_TILES(LANES)];
     FOVEA_UNROLL for (int k = 0; k < outs; k++) FOVEA_UNROLL for (int t = 0; t < tiles; t++) sums[k][t] = (VECTOR){0};
+    const size_t ins = p->ins, inStep = p->tiles * LANES, tapStep = p->outs;
     for (size_t r = 0; r < rows->count; r++) {
         const float *x = rows->source[r] + source, *w = rows->taps[r] + weight;
-        for (size_t c = 0; c < p->ins; c++, x += p->tiles * LANES, w += p->outs) {
+        for (size_t c = 0; c < ins; c++, x += inStep, w += tapStep) {
             VECTOR values[MAX_TILES(LANES)];
             FOVEA_UNROLL for (int t = 0; t < tiles; t++) values[t] = *(const VECTOR *)(x + t * LANES);
             FOVEA_UNROLL for (int k = 0; k < outs; k++) {
+                FOVEA_IN_ORDER;
                 float factor = w[k];
                 FOVEA_UNROLL for (int t = 0; t < tiles; t++) sums[k][t] = sums[k][t] + values[t] * factor;
             }
@@ -85,7 +88,7 @@ FOVEA_ALONE static void FOVEA_NAME(multiply_row)(const filtering *p, const reach
     case OUTS * 8 + TILES: FOVEA_NAME(multiply_tile)(OUTS, TILES, p, rows, source, weight, out); break;
 #define FOVEA_CASES(TILES) FOVEA_CASE(1, TILES) FOVEA_CASE(2, TILES) FOVEA_CASE(3, TILES) FOVEA_CASE(4, TILES)
     size_t outBlocks = ceiling(p->outs, MAX_OUTS), tileBlocks = ceiling(p->tiles, MAX_TILES(LANES));
-    for (size_t f = 0; f < POINTS; f++)
+    for (size_t f = 0; f < p->points; f++)
         for (size_t b = 0; b < tileBlocks; b++) {
             size_t t = p->tiles * b / tileBlocks, tiles = p->tiles * (b + 1) / tileBlocks - t;
             for (size_t o = 0; o < outBlocks; o++) {
@@ -109,24 +112,24 @@ FOVEA_ALONE static void FOVEA_NAME(multiply_row)(const filtering *p, const reach
 #undef FOVEA_CASES
 }
 
-FOVEA_INLINE void FOVEA_NAME(load_products)(const filtering *p, const float *products, size_t out, size_t tile,
-                                            VECTOR *v) {
-    FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+FOVEA_INLINE void FOVEA_NAME(load_products)(const int points, const filtering *p, const float *products, size_t out,
+                                            size_t tile, VECTOR *v) {
+    FOVEA_UNROLL for (int f = 0; f < points; f++)
         v[f] = *(const VECTOR *)(products + (((size_t)f * p->outs + out) * p->tiles + tile) * LANES);
 }
 
 // A row of y from its products.
 FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const filtering *p, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
-    const int outputs = POINTS + 1 - taps;
+    const int points = taps + OUTPUTS - 1;
     for (size_t k = 0; k < s->filters; k++, row += s->outHeight * s->outWidth * s->batch) {
         float start = p->bias ? p->bias[k] : 0;
         for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR v[POINTS], y[POINTS];
-            FOVEA_NAME(load_products)(p, products, k, t, v);
-            FOVEA_NAME(collect)(POINTS, outputs, v, y);
-            FOVEA_UNROLL for (int j = 0; j < outputs; j++) {
-                size_t column = t * (size_t)outputs + (size_t)j;
+            VECTOR v[MAX_POINTS], y[OUTPUTS];
+            FOVEA_NAME(load_products)(points, p, products, k, t, v);
+            FOVEA_NAME(collect)(points, OUTPUTS, v, y);
+            FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++) {
+                size_t column = t * OUTPUTS + (size_t)j;
                 y[j] = y[j] + start;
                 FOVEA_NAME(activate_vector)(p->activation, &y[j]);
                 if (column < s->outWidth) *(VECTOR *)(row + column * s->batch) = y[j];
@@ -136,35 +139,50 @@ FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const filtering *p,
 }
 
 // The transpose of `transform`.
-FOVEA_INLINE void FOVEA_NAME(spread_products)(const VECTOR *v, VECTOR *d) {
-    const float *at = points_of(POINTS), p = at[0] * at[0], q = at[1] * at[1];
-    VECTOR firstEven = v[1] + v[2], firstOdd = (v[1] - v[2]) * at[0];
-    VECTOR secondEven = v[3] + v[4], secondOdd = (v[3] - v[4]) * at[1];
-    d[0] = v[0] * (p * q);
-    d[1] = v[5] * (p * q) - firstOdd * q - secondOdd * p;
-    d[2] = -(v[0] * (p + q) + firstEven * q + secondEven * p);
-    d[3] = firstOdd + secondOdd - v[5] * (p + q);
-    d[4] = firstEven + secondEven + v[0];
-    d[5] = v[5];
+FOVEA_INLINE void FOVEA_NAME(spread_products)(const int points, const VECTOR *v, VECTOR *d) {
+    const float *at = points_of(points), p = at[0] * at[0], q = at[1] * at[1], r = at[2] * at[2];
+    VECTOR even[3], odd[3];
+    FOVEA_UNROLL for (int k = 0; k < points / 2 - 1; k++) {
+        even[k] = v[1 + 2 * k] + v[2 + 2 * k];
+        odd[k] = (v[1 + 2 * k] - v[2 + 2 * k]) * at[k];
+    }
+    if (points == 6) {
+        d[0] = v[0] * (p * q);
+        d[1] = v[5] * (p * q) - odd[0] * q - odd[1] * p;
+        d[2] = -(v[0] * (p + q) + even[0] * q + even[1] * p);
+        d[3] = odd[0] + odd[1] - v[5] * (p + q);
+        d[4] = even[0] + even[1] + v[0];
+        d[5] = v[5];
+        return;
+    }
+    const float pairs = p * q + q * r + r * p;
+    d[0] = -(v[0] * (p * q * r));
+    d[1] = odd[0] * (q * r) + odd[1] * (r * p) + odd[2] * (p * q) - v[7] * (p * q * r);
+    d[2] = even[0] * (q * r) + even[1] * (r * p) + even[2] * (p * q) + v[0] * pairs;
+    d[3] = v[7] * pairs - odd[0] * (q + r) - odd[1] * (r + p) - odd[2] * (p + q);
+    d[4] = -(v[0] * (p + q + r) + even[0] * (q + r) + even[1] * (r + p) + even[2] * (p + q));
+    d[5] = odd[0] + odd[1] + odd[2] - v[7] * (p + q + r);
+    d[6] = even[0] + even[1] + even[2] + v[0];
+    d[7] = v[7];
 }
 
 // A row of dx from its products: the tiles overlap, and what one has for the next is carried on.
 FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const filtering *p, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
-    const int outputs = POINTS + 1 - taps;
+    const int points = taps + OUTPUTS - 1;
     for (size_t c = 0; c < s->channels; c++, row += s->height * s->width * s->batch) {
-        VECTOR carried[POINTS];
-        FOVEA_UNROLL for (int j = 0; j < POINTS; j++) carried[j] = (VECTOR){0};
+        VECTOR carried[MAX_POINTS];
+        FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = (VECTOR){0};
         ptrdiff_t column = -(ptrdiff_t)s->padLeft;
         for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR v[POINTS], d[POINTS];
-            FOVEA_NAME(load_products)(p, products, c, t, v);
-            FOVEA_NAME(spread_products)(v, d);
+            VECTOR v[MAX_POINTS], d[MAX_POINTS];
+            FOVEA_NAME(load_products)(points, p, products, c, t, v);
+            FOVEA_NAME(spread_products)(points, v, d);
             FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) d[j] = d[j] + carried[j];
-            FOVEA_UNROLL for (int j = 0; j < outputs; j++, column++)
+            FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++, column++)
                 if (column >= 0 && column < (ptrdiff_t)s->width)
                     *(VECTOR *)(row + column * (ptrdiff_t)s->batch) = d[j];
-            FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = d[outputs + j];
+            FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = d[OUTPUTS + j];
         }
         FOVEA_UNROLL for (int j = 0; j < taps - 1; j++, column++)
             if (column >= 0 && column < (ptrdiff_t)s->width)
@@ -180,7 +198,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const filtering *p, si
     const ptrdiff_t sourceHeight = (ptrdiff_t)(p->isBackward ? s->outHeight : s->height);
     const size_t sourceWidth = p->isBackward ? s->outWidth : s->width;
     const size_t outWidth = p->isBackward ? s->width : s->outWidth;
-    const size_t pointStride = p->ins * p->tiles * LANES, slot = POINTS * pointStride;
+    const size_t pointStride = p->ins * p->tiles * LANES, slot = p->points * pointStride;
     float *products = scratch + s->kernelHeight * slot;
     ptrdiff_t next = 0;  // the first row that is not transformed yet
     for (size_t unit = begin; unit < end; unit++) {
@@ -224,6 +242,7 @@ FOVEA_TARGET static void FOVEA_NAME(filter)(const filtering *p, size_t begin, si
 // The taps as [point][row][in][out].
 FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p, const float *weight) {
     const fovea_bi_convolution *s = p->shape;
+    const int points = taps + OUTPUTS - 1;
     const size_t rows = s->kernelHeight, area = rows * (size_t)taps;
     const size_t outStep = p->isBackward ? area : s->channels * area, inStep = p->isBackward ? s->channels * area : area;
     for (size_t r = 0; r < rows; r++)
@@ -231,15 +250,15 @@ FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p,
             for (size_t k = 0; k < p->outs; k += LANES) {
                 size_t count = p->outs - k < LANES ? p->outs - k : LANES;
                 const float *w = weight + r * (size_t)taps + c * inStep + k * outStep;
-                VECTOR w5[POINTS], v[1][8];
+                VECTOR row[5], v[1][8];
                 FOVEA_UNROLL for (int j = 0; j < taps; j++) {
                     float lane[LANES] = {0};
                     for (size_t l = 0; l < count; l++) lane[l] = w[l * outStep + (size_t)j];
-                    w5[j] = *(const VECTOR *)lane;
+                    row[j] = *(const VECTOR *)lane;
                 }
-                FOVEA_NAME(evaluate)(taps, POINTS, w5, v[0]);
-                FOVEA_NAME(scale)(1, POINTS, v);
-                FOVEA_UNROLL for (int f = 0; f < POINTS; f++)
+                FOVEA_NAME(evaluate)(taps, points, row, v[0]);
+                FOVEA_NAME(scale)(1, points, v);
+                FOVEA_UNROLL for (int f = 0; f < points; f++)
                     memcpy(p->taps + (((size_t)f * rows + r) * p->ins + c) * p->outs + k, &v[0][f],
                            count * sizeof(float));
             }
@@ -283,11 +302,13 @@ FOVEA_INLINE void FOVEA_NAME(accumulate_tile)(const int filters, const int rows,
     VECTOR sums[MAX_ROWS(LANES)][MAX_OUTS];
     FOVEA_UNROLL for (int r = 0; r < rows; r++)
         FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = (VECTOR){0};
+    const size_t xStride = p->tiles * LANES;
     for (size_t i = 0; i < count * LANES; i += LANES) {
         VECTOR values[MAX_ROWS(LANES)];
         FOVEA_UNROLL for (int r = 0; r < rows; r++)
-            values[r] = *(const VECTOR *)(x + (size_t)r * p->tiles * LANES + i);
+            values[r] = *(const VECTOR *)(x + (size_t)r * xStride + i);
         FOVEA_UNROLL for (int k = 0; k < filters; k++) {
+            FOVEA_IN_ORDER;
             VECTOR d = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
             FOVEA_UNROLL for (int r = 0; r < rows; r++) sums[r][k] = sums[r][k] + d * values[r];
         }
@@ -308,8 +329,8 @@ FOVEA_ALONE static void FOVEA_NAME(accumulate)(size_t filters, size_t rows, cons
     switch (filters * 8 + rows) {
         FOVEA_CASES(1)
         FOVEA_CASES(2)
-#if LANES == 16
         FOVEA_CASES(3)
+#if LANES == 16
         FOVEA_CASES(4)
         FOVEA_CASES(5)
 #endif
@@ -326,8 +347,8 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
     const size_t inputHeight = height + s->kernelHeight - 1;
     const size_t xStride = inputHeight * p->tiles * LANES, xPoint = s->channels * xStride;
     const size_t dyStride = height * p->tiles * LANES, dyPoint = s->filters * dyStride;
-    float *x = scratch, *dy = scratch + POINTS * xPoint, *sums = p->sums + unit * p->outSize;
-    float *biasSums = dy + POINTS * dyPoint;
+    float *x = scratch, *dy = scratch + p->points * xPoint, *sums = p->sums + unit * p->outSize;
+    float *biasSums = dy + p->points * dyPoint;
 
     for (size_t r = 0; r < inputHeight; r++) {
         ptrdiff_t row = (ptrdiff_t)(first + r) - (ptrdiff_t)s->padTop;
@@ -342,7 +363,7 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
 
     const size_t blocks = ceiling(s->filters, MAX_OUTS), count = height * p->tiles;
     const size_t rowBlocks = ceiling(s->kernelHeight, MAX_ROWS(LANES)), rowStride = s->channels * s->filters;
-    for (size_t f = 0; f < POINTS; f++)
+    for (size_t f = 0; f < p->points; f++)
         for (size_t b = 0; b < blocks; b++) {
             size_t k = s->filters * b / blocks, filters = s->filters * (b + 1) / blocks - k;
             const float *d = dy + f * dyPoint + k * dyStride;
@@ -355,7 +376,7 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
                 }
         }
     for (size_t k = 0; k < s->filters; k++)
-        FOVEA_NAME(sum_lanes)(1, (const VECTOR *)biasSums + k, sums + POINTS * s->kernelHeight * rowStride + k);
+        FOVEA_NAME(sum_lanes)(1, (const VECTOR *)biasSums + k, sums + p->points * s->kernelHeight * rowStride + k);
 }
 
 FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin, size_t end, float *scratch) {
@@ -370,18 +391,19 @@ FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin,
 // The gradients of taps from the sums of all bands, LANES of them at a time.
 FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filtering *p, float *dweight) {
     const fovea_bi_convolution *s = p->shape;
+    const int points = taps + OUTPUTS - 1;
     const size_t total = s->kernelHeight * s->channels * s->filters, units = p->groups * p->bands;
     for (size_t place = 0; place < total; place += LANES) {
-        VECTOR sums[1][8], values[POINTS];
+        VECTOR sums[1][8], values[5];
         size_t count = total - place < LANES ? total - place : LANES;
-        FOVEA_UNROLL for (int f = 0; f < POINTS; f++) {
+        FOVEA_UNROLL for (int f = 0; f < points; f++) {
             sums[0][f] = (VECTOR){0};
             for (size_t unit = 0; unit < units; unit++)
                 sums[0][f] = sums[0][f] + *(const VECTOR *)(p->sums + unit * p->outSize + (size_t)f * total + place);
         }
-        FOVEA_NAME(scale)(1, POINTS, sums);
-        FOVEA_NAME(collect)(POINTS, taps, sums[0], values);
-        float lanes[POINTS][LANES];
+        FOVEA_NAME(scale)(1, points, sums);
+        FOVEA_NAME(collect)(points, taps, sums[0], values);
+        float lanes[5][LANES];
         FOVEA_UNROLL for (int j = 0; j < taps; j++) *(VECTOR *)lanes[j] = values[j];
         for (size_t l = 0; l < count; l++) {
             size_t k = (place + l) % s->filters, c = (place + l) / s->filters % s->channels;

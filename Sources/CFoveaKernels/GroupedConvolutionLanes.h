@@ -1,7 +1,6 @@
 // The products of `GroupedConvolution.c` in vectors of LANES channels, compiled twice.
 
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
-#define ALIGNED FOVEA_JOIN(fovea_aligned, LANES)
 #define DOUBLES FOVEA_JOIN(fovea_double, LANES)
 // As many inputs of a group as the registers hold sums of three taps for.
 #define DEPTH (LANES == 16 ? 8 : 4)
@@ -137,13 +136,6 @@ FOVEA_TARGET static void FOVEA_NAME(exchange)(const grouped *k, size_t first, si
         }                                                                               \
     }
 
-// Writes whole cache lines past the cache: they are many, and would be read before.
-#if LANES == 16
-#define FOVEA_STREAM(value, place) __builtin_nontemporal_store((ALIGNED)(value), (ALIGNED *)(place))
-#else
-#define FOVEA_STREAM(value, place) (*(VECTOR *)(place) = (value))
-#endif
-
 // Pairs of inputs in row `i`, of which the first `2 * first - left` and the one after it; the middle column of taps
 // reaches only the second of a pair.
 FOVEA_INLINE void FOVEA_NAME(grouped_input_run)(const int size, const grouped *k, const float *image, size_t i,
@@ -278,7 +270,6 @@ FOVEA_TARGET static void FOVEA_NAME(grouped_taps)(const grouped *k, size_t first
 }
 
 #undef FOVEA_ADD_TAPS
-#undef FOVEA_STREAM
 #undef FOVEA_ADD_INPUTS
 #undef FOVEA_ADD_OUTPUTS
 #undef FOVEA_BY_SIZE
@@ -289,5 +280,4 @@ FOVEA_TARGET static void FOVEA_NAME(grouped_taps)(const grouped *k, size_t first
 #undef FOVEA_OF_4
 #undef DEPTH
 #undef DOUBLES
-#undef ALIGNED
 #undef VECTOR

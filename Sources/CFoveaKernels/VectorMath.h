@@ -18,6 +18,11 @@ typedef uint16_t fovea_half8 __attribute__((vector_size(16), aligned(2), may_ali
 typedef uint16_t fovea_half16 __attribute__((vector_size(32), aligned(2), may_alias));
 
 #define FOVEA_INLINE static inline __attribute__((always_inline))
+
+// Between the steps of a tile of sums that fills the registers: the compiler would load for the next step before it has used
+// what it loaded for this one, and keep one of the sums in memory. What loops read has to be in variables of their own.
+#define FOVEA_IN_ORDER __asm__ volatile("" ::: "memory")
+
 #define FOVEA_UNROLL _Pragma("clang loop unroll(full)")
 #define FOVEA_JOIN_(a, b) a##b
 #define FOVEA_JOIN(a, b) FOVEA_JOIN_(a, b)
@@ -37,6 +42,13 @@ typedef uint16_t fovea_half16 __attribute__((vector_size(32), aligned(2), may_al
     __builtin_shufflevector(vector, vector, FOVEA_LANE(0, size, j), FOVEA_LANE(1, size, j),                       \
                             FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
                             FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j))
+
+// Writes a vector past the cache where it is a whole line of it. Halves of lines, in turn with those of others, would each go to
+// memory by themselves.
+#define FOVEA_STREAM(value, place) FOVEA_JOIN(FOVEA_STREAM_, LANES)(value, place)
+#define FOVEA_STREAM_16(value, place) \
+    __builtin_nontemporal_store((fovea_aligned16)(value), (fovea_aligned16 *)(place))
+#define FOVEA_STREAM_8(value, place) (*(fovea_float8 *)(place) = (value))
 
 // Functions for AVX-512 alone, called where `fovea_has_wide_vectors`.
 #if defined(__x86_64__) && defined(__linux__) && defined(__OPTIMIZE__) && defined(__clang__)

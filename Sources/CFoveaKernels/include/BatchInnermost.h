@@ -47,7 +47,7 @@ size_t fovea_bi_winograd_parts(const fovea_bi_convolution *shape);
 /// The number of bytes of scratch memory of a pass in `parts` parts.
 size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass, size_t parts);
 
-// The three of above by the minimal filtering of rows: 4 outputs of 3 taps or 2 outputs of 5 taps with 6 multiplications.
+// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8.
 
 void fovea_bi_winograd_forward(const fovea_bi_convolution *shape, size_t parts, const float *x, const float *weight,
                                const float *bias, fovea_activation activation, float *y, float *scratch);
