@@ -5,7 +5,10 @@
 // Rows of 3 or 5 taps are filtered with 6 or 8 products for 4 outputs, which are a tile; the rows of a kernel are summed up
 // as they are.
 #define OUTPUTS 4
-#define MAX_POINTS 8
+#define MAX_TAPS 5
+#define MAX_POINTS (MAX_TAPS + OUTPUTS - 1)
+
+FOVEA_INLINE int tile_points(const int taps) { return taps + OUTPUTS - 1; }
 
 // The most rows of a kernel.
 #define MAX_KERNEL_HEIGHT 8
@@ -24,10 +27,10 @@ typedef struct {
     float *out, *taps, *sums, *scratch;
     fovea_activation activation;
     int lanes, isBackward, sumsBias;
-    size_t ins, outs, outHeight;  // of the images read and written
+    size_t ins, outs, outHeight;   // of the images read and written
     size_t points, tiles, groups;  // of a tile; of a row; vectors of the batch
-    size_t bands, outSize;        // the parts of the rows that gradients are summed over, and the sums of each
-    size_t parts, partSize;       // the parts of the work, and the scratch memory of each
+    size_t bands, outSize;         // the parts of the rows that gradients are summed over, and the sums of each
+    size_t parts, partSize;        // the parts of the work, and the scratch memory of each
 } filtering;
 
 // The transformed rows that meet the taps of one output row.
@@ -56,7 +59,7 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass,
     p.ins = p.isBackward ? s->filters : s->channels;
     p.outs = p.isBackward ? s->channels : s->filters;
     p.outHeight = p.isBackward ? s->height : s->outHeight;
-    p.points = s->kernelWidth + OUTPUTS - 1;
+    p.points = (size_t)tile_points((int)s->kernelWidth);
     p.tiles = ceiling(s->outWidth, OUTPUTS);
     size_t row = p.points * p.tiles * (size_t)p.lanes;
     if (pass == FOVEA_BI_BACKWARD_WEIGHTS) {

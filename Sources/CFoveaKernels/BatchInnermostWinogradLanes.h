@@ -27,7 +27,7 @@ FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, pt
 FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, const float *row, size_t pointStride,
                                             size_t channelStride, float *out) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = taps + OUTPUTS - 1;
+    const int points = tile_points(taps);
     for (size_t c = 0; c < s->channels; c++, out += channelStride) {
         const float *plane = row ? row + c * s->height * s->width * s->batch : NULL;
         for (size_t t = 0; t < p->tiles; t++) {
@@ -45,7 +45,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, 
 FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *p, const float *row, size_t pointStride,
                                                size_t channelStride, float *out, VECTOR *sums) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = taps + OUTPUTS - 1;
+    const int points = tile_points(taps);
     for (size_t k = 0; k < s->filters; k++, out += channelStride) {
         const float *plane = row + k * s->outHeight * s->outWidth * s->batch;
         for (size_t t = 0; t < p->tiles; t++) {
@@ -121,7 +121,7 @@ FOVEA_INLINE void FOVEA_NAME(load_products)(const int points, const filtering *p
 // A row of y from its products.
 FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const filtering *p, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = taps + OUTPUTS - 1;
+    const int points = tile_points(taps);
     for (size_t k = 0; k < s->filters; k++, row += s->outHeight * s->outWidth * s->batch) {
         float start = p->bias ? p->bias[k] : 0;
         for (size_t t = 0; t < p->tiles; t++) {
@@ -169,9 +169,9 @@ FOVEA_INLINE void FOVEA_NAME(spread_products)(const int points, const VECTOR *v,
 // A row of dx from its products: the tiles overlap, and what one has for the next is carried on.
 FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const filtering *p, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = taps + OUTPUTS - 1;
+    const int points = tile_points(taps);
     for (size_t c = 0; c < s->channels; c++, row += s->height * s->width * s->batch) {
-        VECTOR carried[MAX_POINTS];
+        VECTOR carried[MAX_TAPS - 1];
         FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = (VECTOR){0};
         ptrdiff_t column = -(ptrdiff_t)s->padLeft;
         for (size_t t = 0; t < p->tiles; t++) {
@@ -242,7 +242,7 @@ FOVEA_TARGET static void FOVEA_NAME(filter)(const filtering *p, size_t begin, si
 // The taps as [point][row][in][out].
 FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p, const float *weight) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = taps + OUTPUTS - 1;
+    const int points = tile_points(taps);
     const size_t rows = s->kernelHeight, area = rows * (size_t)taps;
     const size_t outStep = p->isBackward ? area : s->channels * area, inStep = p->isBackward ? s->channels * area : area;
     for (size_t r = 0; r < rows; r++)
@@ -250,7 +250,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p,
             for (size_t k = 0; k < p->outs; k += LANES) {
                 size_t count = p->outs - k < LANES ? p->outs - k : LANES;
                 const float *w = weight + r * (size_t)taps + c * inStep + k * outStep;
-                VECTOR row[5], v[1][8];
+                VECTOR row[MAX_TAPS], v[1][8];
                 FOVEA_UNROLL for (int j = 0; j < taps; j++) {
                     float lane[LANES] = {0};
                     for (size_t l = 0; l < count; l++) lane[l] = w[l * outStep + (size_t)j];
@@ -391,10 +391,10 @@ FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin,
 // The gradients of taps from the sums of all bands, LANES of them at a time.
 FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filtering *p, float *dweight) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = taps + OUTPUTS - 1;
+    const int points = tile_points(taps);
     const size_t total = s->kernelHeight * s->channels * s->filters, units = p->groups * p->bands;
     for (size_t place = 0; place < total; place += LANES) {
-        VECTOR sums[1][8], values[5];
+        VECTOR sums[1][8], values[MAX_TAPS];
         size_t count = total - place < LANES ? total - place : LANES;
         FOVEA_UNROLL for (int f = 0; f < points; f++) {
             sums[0][f] = (VECTOR){0};
@@ -403,7 +403,7 @@ FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filteri
         }
         FOVEA_NAME(scale)(1, points, sums);
         FOVEA_NAME(collect)(points, taps, sums[0], values);
-        float lanes[5][LANES];
+        float lanes[MAX_TAPS][LANES];
         FOVEA_UNROLL for (int j = 0; j < taps; j++) *(VECTOR *)lanes[j] = values[j];
         for (size_t l = 0; l < count; l++) {
             size_t k = (place + l) % s->filters, c = (place + l) / s->filters % s->channels;

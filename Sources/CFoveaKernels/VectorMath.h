@@ -43,8 +43,8 @@ typedef uint16_t fovea_half16 __attribute__((vector_size(32), aligned(2), may_al
                             FOVEA_LANE(2, size, j), FOVEA_LANE(3, size, j), FOVEA_LANE(4, size, j),               \
                             FOVEA_LANE(5, size, j), FOVEA_LANE(6, size, j), FOVEA_LANE(7, size, j))
 
-// Writes a vector past the cache where it is a whole line of it. Halves of lines, in turn with those of others, would each go to
-// memory by themselves.
+// Writes a vector past the cache where it is a whole line of it, which is for many that would be read before. Halves of lines,
+// in turn with those of others, would each go to memory by themselves.
 #define FOVEA_STREAM(value, place) FOVEA_JOIN(FOVEA_STREAM_, LANES)(value, place)
 #define FOVEA_STREAM_16(value, place) \
     __builtin_nontemporal_store((fovea_aligned16)(value), (fovea_aligned16 *)(place))
