@@ -15,12 +15,25 @@
 // `count` elements of a row from `first` on, zero where the row has none.
 FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, ptrdiff_t first, size_t width, size_t batch,
                                            VECTOR *out) {
-    int isInside = first >= 0 && first + count <= (ptrdiff_t)width;
+    if (first >= 0 && first + count <= (ptrdiff_t)width) {
+        FOVEA_UNROLL for (int j = 0; j < count; j++)
+            out[j] = *(const VECTOR *)(row + (first + j) * (ptrdiff_t)batch);
+        return;
+    }
     FOVEA_UNROLL for (int j = 0; j < count; j++) {
         out[j] = (VECTOR){0};
-        if (isInside || (first + j >= 0 && first + j < (ptrdiff_t)width))
+        if (first + j >= 0 && first + j < (ptrdiff_t)width)
             out[j] = *(const VECTOR *)(row + (first + j) * (ptrdiff_t)batch);
     }
+}
+
+// Those of `count` elements from `first` on that the row has.
+FOVEA_INLINE void FOVEA_NAME(store_columns)(const int count, const VECTOR *values, float *row, ptrdiff_t first,
+                                            size_t width, size_t batch) {
+    int isInside = first >= 0 && first + count <= (ptrdiff_t)width;
+    FOVEA_UNROLL for (int j = 0; j < count; j++)
+        if (isInside || (first + j >= 0 && first + j < (ptrdiff_t)width))
+            *(VECTOR *)(row + (first + j) * (ptrdiff_t)batch) = values[j];
 }
 
 // A row of x, or zeros if `row` is null.
@@ -128,12 +141,9 @@ FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const filtering *p,
             VECTOR v[MAX_POINTS], y[OUTPUTS];
             FOVEA_NAME(load_products)(points, p, products, k, t, v);
             FOVEA_NAME(collect)(points, OUTPUTS, v, y);
-            FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++) {
-                size_t column = t * OUTPUTS + (size_t)j;
-                y[j] = y[j] + start;
-                FOVEA_NAME(activate_vector)(p->activation, &y[j]);
-                if (column < s->outWidth) *(VECTOR *)(row + column * s->batch) = y[j];
-            }
+            FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++) y[j] = y[j] + start;
+            FOVEA_NAME(activate_vectors)(p->activation, OUTPUTS, y);
+            FOVEA_NAME(store_columns)(OUTPUTS, y, row, (ptrdiff_t)(t * OUTPUTS), s->outWidth, s->batch);
         }
     }
 }
@@ -174,19 +184,16 @@ FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const filtering *
         VECTOR carried[MAX_TAPS - 1];
         FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = (VECTOR){0};
         ptrdiff_t column = -(ptrdiff_t)s->padLeft;
-        for (size_t t = 0; t < p->tiles; t++) {
+        for (size_t t = 0; t < p->tiles; t++, column += OUTPUTS) {
             VECTOR v[MAX_POINTS], d[MAX_POINTS];
             FOVEA_NAME(load_products)(points, p, products, c, t, v);
             FOVEA_NAME(spread_products)(points, v, d);
             FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) d[j] = d[j] + carried[j];
-            FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++, column++)
-                if (column >= 0 && column < (ptrdiff_t)s->width)
-                    *(VECTOR *)(row + column * (ptrdiff_t)s->batch) = d[j];
+            FOVEA_NAME(store_columns)(OUTPUTS, d, row, column, s->width, s->batch);
             FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = d[OUTPUTS + j];
         }
-        FOVEA_UNROLL for (int j = 0; j < taps - 1; j++, column++)
-            if (column >= 0 && column < (ptrdiff_t)s->width)
-                *(VECTOR *)(row + column * (ptrdiff_t)s->batch) = carried[j];
+        FOVEA_NAME(store_columns)(taps - 1, carried, row, column, s->width, s->batch);
+        column += taps - 1;
         for (; column < (ptrdiff_t)s->width; column++)  // those that no window reaches
             *(VECTOR *)(row + (column > 0 ? column : 0) * (ptrdiff_t)s->batch) = (VECTOR){0};
     }

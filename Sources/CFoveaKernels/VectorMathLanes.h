@@ -53,12 +53,12 @@ FOVEA_INLINE void FOVEA_NAME(sigmoid)(VECTOR *value) {
     *value = 1 / (1 + e * power);
 }
 
-FOVEA_INLINE void FOVEA_NAME(activate_vector)(fovea_activation activation, VECTOR *value) {
+FOVEA_INLINE void FOVEA_NAME(activate_vectors)(fovea_activation activation, const int count, VECTOR *values) {
     switch (activation) {
     case FOVEA_IDENTITY: break;
-    case FOVEA_RELU: FOVEA_NAME(relu)(value); break;
-    case FOVEA_TANH: FOVEA_NAME(tanh)(value); break;
-    case FOVEA_SIGMOID: FOVEA_NAME(sigmoid)(value); break;
+    case FOVEA_RELU: FOVEA_UNROLL for (int i = 0; i < count; i++) FOVEA_NAME(relu)(&values[i]); break;
+    case FOVEA_TANH: FOVEA_UNROLL for (int i = 0; i < count; i++) FOVEA_NAME(tanh)(&values[i]); break;
+    case FOVEA_SIGMOID: FOVEA_UNROLL for (int i = 0; i < count; i++) FOVEA_NAME(sigmoid)(&values[i]); break;
     }
 }
 

@@ -6,22 +6,26 @@ import FoveaTensor
 extension Compiler {
     mutating func lowerActivation(_ activation: Operation.Activation, _ node: Graph.Node) throws(PlanError) {
         let x = try storedForm(of: node.inputs[0])
-        let name = "\(activation.function)"
-        guard let kernel = activation.function.kernel, x.layout.dtype == .float32,
-            x.layout.isGapless || activation.function.keepsZero
-        else {
-            let y = try elementwise(name, node, activation.function.eltwise, of: x)
-            return define(node.outputs[0], as: y)
-        }
+        define(node.outputs[0], as: try activated(activation.function, node, of: x))
+    }
+
+    /// `function` of each element of `x`, in place where nobody else reads it.
+    mutating func activated(
+        _ function: ActivationFunction, _ node: Graph.Node, of x: Form
+    ) throws(PlanError) -> Form {
+        guard let kernel = function.kernel, x.layout.dtype == .float32,
+            x.layout.isGapless || function.keepsZero
+        else { return try elementwise("\(function)", node, function.eltwise, of: x) }
         let y = makeForm(x.layout)
         let count = x.layout.storedCount
         emitKernel(
-            name, path: node.path, reading: [x], writing: [y], flops: count, inPlace: (output: y, input: x)
+            "\(function)", path: node.path, reading: [x], writing: [y], flops: count,
+            inPlace: (output: y, input: x)
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return { fovea_activate(kernel, count, p[0], p[1]) }
         }
-        define(node.outputs[0], as: y)
+        return y
     }
 
     mutating func lowerScale(_ scale: Operation.Scale, _ node: Graph.Node) throws(PlanError) {
@@ -113,6 +117,10 @@ extension ActivationFunction {
         case .leakyReLU, .elu, .gelu, .geluTanh, .swish, .hardSigmoid, .hardSwish, .softplus: nil
         }
     }
+
+    /// Whether a product is better followed by the kernel than given to oneDNN with the function as a post-operation, which
+    /// for these takes it nine times as long for each vector (`Documentation/Decisions/0003-batch-innermost.md`).
+    var isFasterAfterwards: Bool { kernel != nil && self != .relu }
 
     /// Whether the function of zero is zero, so that the padding of a blocked layout stays as it must be.
     fileprivate var keepsZero: Bool {

@@ -27,7 +27,7 @@ extension Compiler {
             guard case .convolution(let convolution) = node.operation else { continue }
             let (x, weight) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
             let isNarrow = min(weight[0], x[1]) < 16
-            guard hasBatchInnermostKernel(convolution, batch: x[0]), x[0] >= 32, isNarrow || x[0] < 256,
+            guard hasBatchInnermostKernel(convolution, batch: x[0]), isNarrow || (32..<256).contains(x[0]),
                 max(weight[0], x[1]) <= 32, weight[2] * weight[3] > 1
             else { return false }
             count += 1
@@ -78,7 +78,7 @@ extension Compiler {
         var shape = shape
         guard convolutionAlgorithm != .direct, fovea_bi_can_filter(&shape) != 0,
             convolutionAlgorithm == .winograd
-                || min(shape.channels, shape.filters) >= Self.leastFilteredChannels
+                || min(shape.channels, shape.filters) >= Self.leastFilteredChannels(shape, pass)
         else { return nil }
         let parts = fovea_bi_winograd_parts(&shape)
         return RowFiltering(parts: parts, scratchBytes: fovea_bi_winograd_scratch(&shape, pass, parts))
@@ -88,8 +88,11 @@ extension Compiler {
         filtering.map { [makePlainForm([$0.scratchBytes / 4])] } ?? []
     }
 
-    /// As many channels on both sides as the transforms of rows pay off for.
-    private static let leastFilteredChannels = 2
+    /// As many channels on both sides as the transforms of rows pay off for. Forward each filter's results are transformed
+    /// back, for which vectors of 8 have too few registers.
+    private static func leastFilteredChannels(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Int {
+        pass == FOVEA_BI_FORWARD && shape.kernelWidth == 3 && fovea_vector_lanes() == 8 ? 12 : 2
+    }
 
     mutating func lowerBatchInnermostConvolution(
         _ convolution: Operation.Convolution, _ node: Graph.Node, weight: Form, bias: Form?,

@@ -52,6 +52,7 @@ extension Compiler {
             residual = try storedForm(of: add.residual)
             result = graph.nodes[add.node].outputs[0]
         }
+        let nameBeforeActivation = name
         if let activation = fusedActivation(at: position) {
             name += "+\(activation.function)"
             post.activation = activation.function
@@ -71,8 +72,8 @@ extension Compiler {
                 return define(result, as: y)
             }
             let sum = try lowerBatchInnermostConvolution(
-                convolution, node, weight: weight, bias: bias, activation: nil, name: node.operation.name)
-            return define(result, as: try elementwise("\(function)", node, function.eltwise, of: sum))
+                convolution, node, weight: weight, bias: bias, activation: nil, name: nameBeforeActivation)
+            return define(result, as: try activated(function, node, of: sum))
         }
 
         let takesActivation = post.activation == nil || post.activation == .relu
@@ -98,7 +99,7 @@ extension Compiler {
             takesActivation || residual == nil
         {
             let isRectified = post.activation == .relu
-            if !takesActivation { name = node.operation.name }
+            if !takesActivation { name = nameBeforeActivation }
             var y =
                 isGrouped
                 ? try lowerGroupedConvolution(
@@ -108,11 +109,16 @@ extension Compiler {
                     convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
                     isRectified: isRectified, result: result, name: name)
             if let function = post.activation, !takesActivation {
-                y = try elementwise("\(function)", node, function.eltwise, of: y)
+                y = try activated(function, node, of: y)
             }
             return define(result, as: y)
         }
 
+        var activation: ActivationFunction?
+        if precision == .float32, let function = post.activation, function.isFasterAfterwards {
+            (activation, post.activation) = (function, nil)
+            name = nameBeforeActivation
+        }
         let hasBias = node.inputs.count == 3 || chain.batchNorm != nil
         let destination = residual?.layout
         let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in
@@ -137,6 +143,7 @@ extension Compiler {
         if let bias { inputs.append((DNNL_ARG_BIAS, bias)) }
         if let residual { y.buffer = residual.buffer }
         emit(name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)])
+        if let activation { y = try activated(activation, node, of: y) }
         define(result, as: y)
     }
 

@@ -19,6 +19,11 @@ extension Compiler {
             let y = try lowerBatchInnermostDense(node, x: x, activation: post.activation, name: name)
             return define(result, as: y)
         }
+        var activation: ActivationFunction?
+        if precision == .float32, let function = post.activation, function.isFasterAfterwards {
+            (activation, post.activation) = (function, nil)
+            name = node.operation.name
+        }
         // Vectors flattened from images keep the layout of the image: the weights are packed to match.
         let stored = try denseSource(node.inputs[0]).layout
         denseSources[node.inputs[1]] = stored
@@ -38,8 +43,9 @@ extension Compiler {
         let weight = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_WEIGHTS))
         var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_WEIGHTS, weight)]
         if hasBias { inputs.append((DNNL_ARG_BIAS, try plainForm(of: node.inputs[2]))) }
-        let y = makeForm(descriptor.layout(DNNL_ARG_DST))
+        var y = makeForm(descriptor.layout(DNNL_ARG_DST))
         emit(name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)])
+        if let activation { y = try activated(activation, node, of: y) }
         define(result, as: y)
     }
 
