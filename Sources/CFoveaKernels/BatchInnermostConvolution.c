@@ -14,6 +14,7 @@ typedef struct {
     const float *source, *weight, *bias;
     float *out;
     fovea_activation activation;
+    int lanes;
     ptrdiff_t batch, outs, blocks, outPlane;
     ptrdiff_t outWidth, sourceWidth;  // of the images written and read
     taps taps;                        // all but rows and columns
@@ -58,18 +59,13 @@ FOVEA_INLINE void reach_of_pixel(const correlation *p, ptrdiff_t pixel, taps *t,
 
 static void correlate_range(void *pointer, size_t begin, size_t end) {
     const correlation *p = pointer;
-#if FOVEA_HAS_WIDE
-    if (p->batch % 16 == 0 && fovea_has_wide_vectors()) {
-        fovea_correlate_16(p, begin, end);
-        return;
-    }
-#endif
-    fovea_correlate_8(p, begin, end);
+    FOVEA_BY_LANES(p->lanes, correlate, p, begin, end);
 }
 
 static void correlate(correlation *p, size_t pixels) {
     const fovea_bi_convolution *s = p->shape;
     p->batch = (ptrdiff_t)s->batch;
+    p->lanes = fovea_batch_lanes(s->batch);
     p->blocks = (p->outs + 5) / 6;
     size_t units = pixels * (size_t)p->blocks;
     size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth / (size_t)p->blocks;

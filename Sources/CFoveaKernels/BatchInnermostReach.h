@@ -3,6 +3,9 @@
 
 #include "VectorMath.h"
 
+// The lanes of the vectors that a batch, a multiple of 8, is cut into.
+FOVEA_INLINE int fovea_batch_lanes(size_t batch) { return batch % 16 == 0 ? (int)fovea_vector_lanes() : 8; }
+
 // Along one axis, the taps of a kernel that matter for one element, and the elements that they meet: tap
 // `tap + i * tapStep` meets element `source + i * sourceStep`, for `0 <= i < count`.
 typedef struct {

@@ -15,36 +15,6 @@ typedef struct {
 #define FOVEA_LANES_HEADER "BatchInnermostWeightGradient.h"
 #include "BothWidths.h"
 
-static int lanes_for(size_t batch) {
-#if FOVEA_HAS_WIDE
-    if (batch % 16 == 0 && fovea_has_wide_vectors()) return 16;
-#endif
-    return batch % 8 == 0 ? 8 : 0;
-}
-
-static void run_sweep(int lanes, int filters, int taps, const sweep *p, const float *dy, const float *x,
-                      float *sums) {
-#if FOVEA_HAS_WIDE
-    if (lanes == 16) {
-        fovea_sweep_16(filters, taps, p, dy, x, sums);
-        return;
-    }
-#endif
-    (void)lanes;
-    fovea_sweep_8(filters, taps, p, dy, x, sums);
-}
-
-static void run_sum_rows(int lanes, int filters, const float *dy, ptrdiff_t plane, ptrdiff_t length, float *sums) {
-#if FOVEA_HAS_WIDE
-    if (lanes == 16) {
-        fovea_sum_rows_16(filters, dy, plane, length, sums);
-        return;
-    }
-#endif
-    (void)lanes;
-    fovea_sum_rows_8(filters, dy, plane, length, sums);
-}
-
 static float sum_lanes(const float *lane, int lanes) {
     float sums[MAX_LANES];
     memcpy(sums, lane, (size_t)lanes * sizeof(float));
@@ -113,7 +83,7 @@ static void sweep_columns(const weight_gradient *p, int filters, int taps, ptrdi
     w.pixels = stride == 1 ? 1 : end - first;
     w.length = stride == 1 ? (end - first) * batch : batch;
     const float *x = xRow + column * batch + (p->isPointwise ? v * p->xTap : 0);
-    run_sweep(p->lanes, filters, taps, &w, dyRow + first * batch, x, sums);
+    FOVEA_BY_LANES(p->lanes, sweep, filters, taps, &w, dyRow + first * batch, x, sums);
 }
 
 // Adds an output row to the sums of a line's taps.
@@ -169,7 +139,7 @@ static void sweep_block(const weight_gradient *p, ptrdiff_t block, ptrdiff_t beg
                 sweep_line(p, filters, l, dy, p->x + l.channel * xPlane + row * xRow, lineSums);
             lineSums += l.taps * sumsPerTap;
         }
-        if (sumsBias) run_sum_rows(p->lanes, filters, dy, outPlane, outRow, biasSums);
+        if (sumsBias) FOVEA_BY_LANES(p->lanes, sum_rows, filters, dy, outPlane, outRow, biasSums);
     }
 
     ptrdiff_t area = (ptrdiff_t)(s->kernelHeight * s->kernelWidth), filterSize = (ptrdiff_t)s->channels * area;
@@ -201,7 +171,7 @@ static void weight_gradient_range(void *pointer, size_t begin, size_t end) {
 void fovea_bi_convolution_backward_weights(const fovea_bi_convolution *s, const float *x, const float *dy,
                                            float *dweight, float *dbias) {
     weight_gradient p = {.shape = s, .x = x, .dy = dy, .dweight = dweight, .dbias = dbias};
-    p.lanes = lanes_for(s->batch);
+    p.lanes = fovea_batch_lanes(s->batch);
     p.isPointwise = s->kernelHeight * s->kernelWidth == 1;
     p.blocks = ((ptrdiff_t)s->filters + MAX_FILTERS - 1) / MAX_FILTERS;
     if (p.isPointwise) {

@@ -54,7 +54,7 @@ int fovea_bi_can_filter(const fovea_bi_convolution *s) {
 
 static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass, size_t parts) {
     filtering p = {.shape = s, .parts = parts, .isBackward = pass == FOVEA_BI_BACKWARD_DATA};
-    p.lanes = s->batch % 16 == 0 ? (int)fovea_vector_lanes() : 8;
+    p.lanes = fovea_batch_lanes(s->batch);
     p.groups = s->batch / (size_t)p.lanes;
     p.ins = p.isBackward ? s->filters : s->channels;
     p.outs = p.isBackward ? s->channels : s->filters;

@@ -42,7 +42,7 @@ struct Fusion {
     /// The sums that are computed by adding to the few pixels in place, by the position of the node that adds.
     private(set) var stridedSums: [Int: StridedSum] = [:]
     /// The gradients of which the few pixels alone are computed.
-    var compactGradients: Set<Int> { Set(stridedSums.values.map(\.gradient)) }
+    private(set) var compactGradients: Set<Int> = []
 
     /// The gradients of ReLUs that need nothing of the forward part but what the batch normalization before the ReLU read.
     var rectifiersComputedAnew: Set<Int> {
@@ -241,6 +241,7 @@ struct Fusion {
                 convolution.groups == 1
             else { continue }
             stridedSums[position] = StridedSum(gradient: producer, other: other)
+            compactGradients.insert(producer)
             return
         }
     }
