@@ -8,10 +8,10 @@
 
 FOVEA_INLINE void FOVEA_NAME(tile)(const int block, const int vectors, const correlation *p, const taps *t,
                                    const float *source, const float *weight, const float *bias, float *out) {
-    VECTOR sums[6][4];
+    VECTOR sums[12];
     FOVEA_UNROLL for (int k = 0; k < block; k++) {
         float start = bias ? bias[k] : 0;
-        FOVEA_UNROLL for (int v = 0; v < vectors; v++) sums[k][v] = (VECTOR){0} + start;
+        FOVEA_UNROLL for (int v = 0; v < vectors; v++) sums[k * vectors + v] = (VECTOR){0} + start;
     }
     for (ptrdiff_t o = 0; o < t->outer; o++) {
         const float *sourceRow = source + o * t->outerSource, *weightRow = weight + o * t->outerWeight;
@@ -22,28 +22,16 @@ FOVEA_INLINE void FOVEA_NAME(tile)(const int block, const int vectors, const cor
                 FOVEA_UNROLL for (int v = 0; v < vectors; v++) x[v] = *(const VECTOR *)(s + v * LANES);
                 FOVEA_UNROLL for (int k = 0; k < block; k++) {
                     float factor = w[k * t->blockWeight];
-                    FOVEA_UNROLL for (int v = 0; v < vectors; v++) sums[k][v] = sums[k][v] + x[v] * factor;
+                    VECTOR *sum = sums + k * vectors;
+                    FOVEA_UNROLL for (int v = 0; v < vectors; v++) sum[v] = sum[v] + x[v] * factor;
                 }
             }
         }
     }
-    switch (p->activation) {
-    case FOVEA_IDENTITY: break;
-    case FOVEA_RELU:
-        FOVEA_UNROLL for (int k = 0; k < block; k++)
-            FOVEA_UNROLL for (int v = 0; v < vectors; v++) FOVEA_NAME(relu)(&sums[k][v]);
-        break;
-    case FOVEA_TANH:
-        FOVEA_UNROLL for (int k = 0; k < block; k++)
-            FOVEA_UNROLL for (int v = 0; v < vectors; v++) FOVEA_NAME(tanh)(&sums[k][v]);
-        break;
-    case FOVEA_SIGMOID:
-        FOVEA_UNROLL for (int k = 0; k < block; k++)
-            FOVEA_UNROLL for (int v = 0; v < vectors; v++) FOVEA_NAME(sigmoid)(&sums[k][v]);
-        break;
-    }
+    FOVEA_NAME(activate_vectors)(p->activation, block * vectors, sums);
     FOVEA_UNROLL for (int k = 0; k < block; k++)
-        FOVEA_UNROLL for (int v = 0; v < vectors; v++) *(VECTOR *)(out + k * p->outPlane + v * LANES) = sums[k][v];
+        FOVEA_UNROLL for (int v = 0; v < vectors; v++)
+            *(VECTOR *)(out + k * p->outPlane + v * LANES) = sums[k * vectors + v];
 }
 
 // One block of channels of one pixel, all of the batch: the widest tiles that fit, then narrower ones.

@@ -30,9 +30,12 @@ FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, pt
 // Those of `count` elements from `first` on that the row has.
 FOVEA_INLINE void FOVEA_NAME(store_columns)(const int count, const VECTOR *values, float *row, ptrdiff_t first,
                                             size_t width, size_t batch) {
-    int isInside = first >= 0 && first + count <= (ptrdiff_t)width;
+    if (first >= 0 && first + count <= (ptrdiff_t)width) {
+        FOVEA_UNROLL for (int j = 0; j < count; j++) *(VECTOR *)(row + (first + j) * (ptrdiff_t)batch) = values[j];
+        return;
+    }
     FOVEA_UNROLL for (int j = 0; j < count; j++)
-        if (isInside || (first + j >= 0 && first + j < (ptrdiff_t)width))
+        if (first + j >= 0 && first + j < (ptrdiff_t)width)
             *(VECTOR *)(row + (first + j) * (ptrdiff_t)batch) = values[j];
 }
 

@@ -28,6 +28,15 @@ extension Compiler {
         return y
     }
 
+    /// The activation that is faster after a product of oneDNN than within it, which `post` loses.
+    func takeActivationAfterwards(from post: inout PostOperations) -> ActivationFunction? {
+        guard precision == .float32, let function = post.activation, function.isFasterAfterwards else {
+            return nil
+        }
+        post.activation = nil
+        return function
+    }
+
     mutating func lowerScale(_ scale: Operation.Scale, _ node: Graph.Node) throws(PlanError) {
         let x = try storedForm(of: node.inputs[0])
         define(node.outputs[0], as: try elementwise("scale", node, .scale(by: scale.factor), of: x))
@@ -120,7 +129,7 @@ extension ActivationFunction {
 
     /// Whether a product is better followed by the kernel than given to oneDNN with the function as a post-operation, which
     /// for these takes it nine times as long for each vector (`Documentation/Decisions/0003-batch-innermost.md`).
-    var isFasterAfterwards: Bool { kernel != nil && self != .relu }
+    fileprivate var isFasterAfterwards: Bool { kernel != nil && self != .relu }
 
     /// Whether the function of zero is zero, so that the padding of a blocked layout stays as it must be.
     fileprivate var keepsZero: Bool {

@@ -90,7 +90,7 @@ extension Compiler {
 
     /// As many channels on both sides as the transforms of rows pay off for.
     ///
-    /// Forward each filter's results are transformed back, for which vectors of 8 have too few registers.
+    /// Forward each filter's results are transformed back, for which there are too few registers without AVX-512.
     private static func leastFilteredChannels(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Int {
         pass == FOVEA_BI_FORWARD && shape.kernelWidth == 3 && fovea_vector_lanes() == 8 ? 12 : 2
     }

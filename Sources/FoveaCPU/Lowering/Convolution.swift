@@ -52,9 +52,9 @@ extension Compiler {
             residual = try storedForm(of: add.residual)
             result = graph.nodes[add.node].outputs[0]
         }
-        let nameBeforeActivation = name
+        var nameWithActivation = name
         if let activation = fusedActivation(at: position) {
-            name += "+\(activation.function)"
+            nameWithActivation += "+\(activation.function)"
             post.activation = activation.function
             result = activation.result
         }
@@ -68,11 +68,12 @@ extension Compiler {
                 weights: .plain(graph.shape(of: node.inputs[1]).dimensions))
             guard let function = post.activation, function.kernel == nil else {
                 let y = try lowerBatchInnermostConvolution(
-                    convolution, node, weight: weight, bias: bias, activation: post.activation, name: name)
+                    convolution, node, weight: weight, bias: bias, activation: post.activation,
+                    name: nameWithActivation)
                 return define(result, as: y)
             }
             let sum = try lowerBatchInnermostConvolution(
-                convolution, node, weight: weight, bias: bias, activation: nil, name: nameBeforeActivation)
+                convolution, node, weight: weight, bias: bias, activation: nil, name: name)
             return define(result, as: try activated(function, node, of: sum))
         }
 
@@ -84,14 +85,14 @@ extension Compiler {
         {
             return try lowerBFloat16Convolution(
                 convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
-                isRectified: post.activation == .relu, result: result, name: name)
+                isRectified: post.activation == .relu, result: result, name: nameWithActivation)
         }
         if chain.scale == nil, takesActivation,
             runsBFloat16Winograd(convolution, weight: weightShape, result: result)
         {
             return try lowerBFloat16WinogradConvolution(
                 convolution, node, batchNorm: chain.batchNorm, residual: chain.add?.residual,
-                isRectified: post.activation == .relu, result: result, name: name)
+                isRectified: post.activation == .relu, result: result, name: nameWithActivation)
         }
         let isGrouped =
             chain.scale == nil && runsGrouped(convolution, x: xShape, weight: weightShape, y: yShape)
@@ -99,7 +100,7 @@ extension Compiler {
             takesActivation || residual == nil
         {
             let isRectified = post.activation == .relu
-            if !takesActivation { name = nameBeforeActivation }
+            if takesActivation { name = nameWithActivation }
             var y =
                 isGrouped
                 ? try lowerGroupedConvolution(
@@ -114,11 +115,8 @@ extension Compiler {
             return define(result, as: y)
         }
 
-        var activation: ActivationFunction?
-        if precision == .float32, let function = post.activation, function.isFasterAfterwards {
-            (activation, post.activation) = (function, nil)
-            name = nameBeforeActivation
-        }
+        let activation = takeActivationAfterwards(from: &post)
+        if activation == nil { name = nameWithActivation }
         let hasBias = node.inputs.count == 3 || chain.batchNorm != nil
         let destination = residual?.layout
         let descriptor = try inBestType(preferring: productType) { compiler, dtype throws(PlanError) in

@@ -4,11 +4,11 @@ import FoveaTensor
 
 extension Compiler {
     mutating func lowerDense(_ node: Graph.Node, at position: Int) throws(PlanError) {
-        var name = node.operation.name
+        var nameWithActivation = node.operation.name
         var result = node.outputs[0]
         var post = PostOperations()
         if let activation = fusedActivation(at: position) {
-            name += "+\(activation.function)"
+            nameWithActivation += "+\(activation.function)"
             post.activation = activation.function
             result = activation.result
         }
@@ -16,14 +16,12 @@ extension Compiler {
             post.activation.map({ $0.kernel != nil }) ?? true
         {
             denseSources[node.inputs[1]] = x.layout
-            let y = try lowerBatchInnermostDense(node, x: x, activation: post.activation, name: name)
+            let y = try lowerBatchInnermostDense(
+                node, x: x, activation: post.activation, name: nameWithActivation)
             return define(result, as: y)
         }
-        var activation: ActivationFunction?
-        if precision == .float32, let function = post.activation, function.isFasterAfterwards {
-            (activation, post.activation) = (function, nil)
-            name = node.operation.name
-        }
+        let activation = takeActivationAfterwards(from: &post)
+        let name = activation == nil ? nameWithActivation : node.operation.name
         // Vectors flattened from images keep the layout of the image: the weights are packed to match.
         let stored = try denseSource(node.inputs[0]).layout
         denseSources[node.inputs[1]] = stored
