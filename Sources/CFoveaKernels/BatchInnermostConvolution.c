@@ -16,15 +16,15 @@ typedef struct {
     fovea_activation activation;
     int lanes;
     ptrdiff_t batch, outs, blocks, outPlane;
-    ptrdiff_t outWidth, sourceWidth;  // of the images written and read
-    taps taps;                        // all but rows and columns
+    ptrdiff_t outHeight, outWidth, sourceWidth;  // of the images written and read
+    ptrdiff_t firstInner, endInner;              // the columns written under which a row of taps lies in the image
+    taps taps;                                   // all but rows and columns
 } correlation;
 
 // Fills in the rows and columns that reach a pixel; the offsets are those of the first.
-FOVEA_INLINE void reach_of_pixel(const correlation *p, ptrdiff_t pixel, taps *t, ptrdiff_t *source,
+FOVEA_INLINE void reach_of_pixel(const correlation *p, ptrdiff_t i, ptrdiff_t j, taps *t, ptrdiff_t *source,
                                  ptrdiff_t *weight) {
     const fovea_bi_convolution *s = p->shape;
-    ptrdiff_t i = pixel / p->outWidth, j = pixel % p->outWidth;
     fovea_reach rows, columns;
     if (p->isBackward) {
         rows = fovea_reach_of_input(i, (ptrdiff_t)s->strideHeight, (ptrdiff_t)s->padTop, (ptrdiff_t)s->kernelHeight,
@@ -62,13 +62,22 @@ static void correlate_range(void *pointer, size_t begin, size_t end) {
     FOVEA_BY_LANES(p->lanes, correlate, p, begin, end);
 }
 
-static void correlate(correlation *p, size_t pixels) {
+static void correlate(correlation *p) {
     const fovea_bi_convolution *s = p->shape;
     p->batch = (ptrdiff_t)s->batch;
     p->lanes = fovea_batch_lanes(s->batch);
     p->blocks = (p->outs + 5) / 6;
-    size_t units = pixels * (size_t)p->blocks;
-    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth / (size_t)p->blocks;
+    p->outPlane = p->outHeight * p->outWidth * p->batch;
+    if (s->strideWidth == 1) {
+        ptrdiff_t pad = (ptrdiff_t)s->padLeft, reach = (ptrdiff_t)s->kernelWidth - 1;
+        p->firstInner = p->isBackward ? reach - pad : pad;
+        p->endInner = p->sourceWidth + (p->isBackward ? -pad : pad - reach);
+        if (p->firstInner < 0) p->firstInner = 0;
+        if (p->endInner > p->outWidth) p->endInner = p->outWidth;
+    }
+    size_t units = (size_t)(p->outHeight * p->blocks);
+    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * (size_t)p->outWidth /
+                  (size_t)p->blocks;
     fovea_parallel_for(units, FOVEA_GRAIN_MULTIPLY_ADDS / (work + 1), correlate_range, p);
 }
 
@@ -78,7 +87,7 @@ void fovea_bi_convolution_forward(const fovea_bi_convolution *s, const float *x,
     ptrdiff_t area = (ptrdiff_t)(s->kernelHeight * s->kernelWidth);
     correlation p = {.shape = s, .source = x, .weight = weight, .bias = bias, .out = y, .activation = activation};
     p.outs = (ptrdiff_t)s->filters;
-    p.outPlane = (ptrdiff_t)(s->outHeight * s->outWidth) * batch;
+    p.outHeight = (ptrdiff_t)s->outHeight;
     p.outWidth = (ptrdiff_t)s->outWidth;
     p.sourceWidth = width;
     p.taps = (taps){.outer = (ptrdiff_t)s->channels,
@@ -89,7 +98,7 @@ void fovea_bi_convolution_forward(const fovea_bi_convolution *s, const float *x,
                     .rowWeight = (ptrdiff_t)s->kernelWidth,
                     .columnWeight = 1,
                     .blockWeight = (ptrdiff_t)s->channels * area};
-    correlate(&p, s->outHeight * s->outWidth);
+    correlate(&p);
 }
 
 void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const float *dy, const float *weight,
@@ -98,7 +107,7 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const flo
     ptrdiff_t area = (ptrdiff_t)(s->kernelHeight * s->kernelWidth);
     correlation p = {.shape = s, .isBackward = 1, .source = dy, .weight = weight, .out = dx};
     p.outs = (ptrdiff_t)s->channels;
-    p.outPlane = (ptrdiff_t)(s->height * s->width) * batch;
+    p.outHeight = (ptrdiff_t)s->height;
     p.outWidth = (ptrdiff_t)s->width;
     p.sourceWidth = outWidth;
     p.taps = (taps){.outer = (ptrdiff_t)s->filters,
@@ -109,5 +118,29 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const flo
                     .rowWeight = (ptrdiff_t)(s->strideHeight * s->kernelWidth),
                     .columnWeight = (ptrdiff_t)s->strideWidth,
                     .blockWeight = area};
-    correlate(&p, s->height * s->width);
+    correlate(&p);
+}
+
+void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
+                                     const float *dy, float *dweight, float *dbias) {
+    // The samples of a block are the columns of a kernel, the blocks its channels.
+    fovea_bi_convolution shape = {features, blocks, 1, batch, units, 1, 1, 1, batch, 1, 1, 0, 0};
+    ptrdiff_t length = (ptrdiff_t)batch, width = (ptrdiff_t)features;
+    correlation p = {.shape = &shape, .source = x, .weight = dy, .out = dweight};
+    p.outs = (ptrdiff_t)units;
+    p.outHeight = p.outWidth = 1;
+    p.sourceWidth = length;
+    p.taps = (taps){.outer = (ptrdiff_t)blocks,
+                    .outerSource = length * width,
+                    .columnSource = width,
+                    .outerWeight = (ptrdiff_t)units * length,
+                    .columnWeight = 1,
+                    .blockWeight = length};
+    correlate(&p);
+    if (!dbias) return;
+    for (size_t u = 0; u < units; u++) {
+        dbias[u] = 0;
+        for (size_t b = 0; b < blocks; b++)
+            for (size_t n = 0; n < batch; n++) dbias[u] += dy[(b * units + u) * batch + n];
+    }
 }

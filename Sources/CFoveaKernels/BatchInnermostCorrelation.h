@@ -34,9 +34,9 @@ FOVEA_INLINE void FOVEA_NAME(tile)(const int block, const int vectors, const cor
             *(VECTOR *)(out + k * p->outPlane + v * LANES) = sums[k * vectors + v];
 }
 
-// One block of channels of one pixel, all of the batch: the widest tiles that fit, then narrower ones.
+// Some pixels of one block of channels, all of the batch: the widest tiles that fit, then narrower ones.
 #define FOVEA_TILES(BLOCK, VECTORS)                                                                                \
-    for (; n + VECTORS * LANES <= p->batch; n += VECTORS * LANES)                                                  \
+    for (; n + VECTORS * LANES <= length; n += VECTORS * LANES)                                                    \
         FOVEA_NAME(tile)(BLOCK, VECTORS, p, &t, source + n, weight, bias, out + n);
 #define FOVEA_CASE_SMALL(BLOCK)                                                                                    \
     case BLOCK:                                                                                                    \
@@ -47,23 +47,27 @@ FOVEA_INLINE void FOVEA_NAME(tile)(const int block, const int vectors, const cor
 
 FOVEA_TARGET static void FOVEA_NAME(correlate)(const correlation *p, size_t begin, size_t end) {
     for (size_t unit = begin; unit < end; unit++) {
-        ptrdiff_t pixel = (ptrdiff_t)unit / p->blocks, b = (ptrdiff_t)unit % p->blocks;
+        ptrdiff_t row = (ptrdiff_t)unit / p->blocks, b = (ptrdiff_t)unit % p->blocks;
         ptrdiff_t first = p->outs * b / p->blocks, block = p->outs * (b + 1) / p->blocks - first;
-        taps t = p->taps;
-        ptrdiff_t sourceOffset, weightOffset;
-        reach_of_pixel(p, pixel, &t, &sourceOffset, &weightOffset);
-        const float *source = p->source + sourceOffset;
-        const float *weight = p->weight + first * t.blockWeight + weightOffset;
         const float *bias = p->bias ? p->bias + first : NULL;
-        float *out = p->out + first * p->outPlane + pixel * p->batch;
-        ptrdiff_t n = 0;
-        switch (block) {
-            FOVEA_CASE_SMALL(1)
-            FOVEA_CASE_SMALL(2)
-            FOVEA_CASE_SMALL(3)
-            FOVEA_CASE(4)
-            FOVEA_CASE(5)
-            FOVEA_CASE(6)
+        // Pixels that all columns of the taps reach are as one long one, since their elements lie side by side.
+        for (ptrdiff_t column = 0, next; column < p->outWidth; column = next) {
+            next = column == p->firstInner && column < p->endInner ? p->endInner : column + 1;
+            taps t = p->taps;
+            ptrdiff_t sourceOffset, weightOffset;
+            reach_of_pixel(p, row, column, &t, &sourceOffset, &weightOffset);
+            const float *source = p->source + sourceOffset;
+            const float *weight = p->weight + first * t.blockWeight + weightOffset;
+            float *out = p->out + first * p->outPlane + (row * p->outWidth + column) * p->batch;
+            ptrdiff_t n = 0, length = (next - column) * p->batch;
+            switch (block) {
+                FOVEA_CASE_SMALL(1)
+                FOVEA_CASE_SMALL(2)
+                FOVEA_CASE_SMALL(3)
+                FOVEA_CASE(4)
+                FOVEA_CASE(5)
+                FOVEA_CASE(6)
+            }
         }
     }
 }

@@ -60,19 +60,22 @@ FOVEA_CLONES static void average_range(void *pointer, size_t begin, size_t end) 
     const pooling *p = pointer;
     const fovea_bi_pooling *s = p->shape;
     ptrdiff_t batch = (ptrdiff_t)s->batch, row = (ptrdiff_t)s->width * batch;
+    int hasPairs = fovea_bi_has_tiles(s) && s->windowHeight == 2 && s->windowWidth == 2;
     float *y = p->out + begin * s->outWidth * s->batch;
     for (size_t unit = begin; unit < end; unit++) {
         fovea_reach rows = rows_of_output(s, unit % s->outHeight);
+        if (hasPairs) {
+            const float *x = first_under(p, unit / s->outHeight, rows, columns_of_output(s, 0));
+            for (size_t j = 0; j < s->outWidth; j++, x += 2 * batch, y += batch)
+                average_pixel(2, 2, 0.25f, batch, row, x, y);
+            continue;
+        }
         for (size_t j = 0; j < s->outWidth; j++, y += batch) {
             fovea_reach columns = columns_of_output(s, j);
             ptrdiff_t count = rows.count * columns.count;
             const float *x = first_under(p, unit / s->outHeight, rows, columns);
             float area = (float)(p->countPadding ? (ptrdiff_t)(s->windowHeight * s->windowWidth) : count);
-            float factor = count > 0 ? 1 / area : 0;
-            if (rows.count == 2 && columns.count == 2)
-                average_pixel(2, 2, factor, batch, row, x, y);
-            else
-                average_pixel(rows.count, columns.count, factor, batch, row, x, y);
+            average_pixel(rows.count, columns.count, count > 0 ? 1 / area : 0, batch, row, x, y);
         }
     }
 }

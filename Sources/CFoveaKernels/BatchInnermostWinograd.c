@@ -52,8 +52,8 @@ int fovea_bi_can_filter(const fovea_bi_convolution *s) {
            s->kernelHeight <= MAX_KERNEL_HEIGHT && s->filters <= 256;
 }
 
-static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass, size_t parts) {
-    filtering p = {.shape = s, .parts = parts, .isBackward = pass == FOVEA_BI_BACKWARD_DATA};
+static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass) {
+    filtering p = {.shape = s, .isBackward = pass == FOVEA_BI_BACKWARD_DATA};
     p.lanes = fovea_batch_lanes(s->batch);
     p.groups = s->batch / (size_t)p.lanes;
     p.ins = p.isBackward ? s->filters : s->channels;
@@ -76,21 +76,8 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass,
     return p;
 }
 
-// The numbers before the parts' scratch: transformed taps, or the sums of all bands.
-static size_t shared_size(const filtering *p) {
-    const fovea_bi_convolution *s = p->shape;
-    if (p->bands) return p->groups * p->bands * p->outSize;
-    return rounded(p->points * s->kernelHeight * s->channels * s->filters);
-}
-
-size_t fovea_bi_winograd_parts(const fovea_bi_convolution *s) {
-    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
-    return work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : (size_t)fovea_threads();
-}
-
-size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *s, fovea_bi_pass pass, size_t parts) {
-    filtering p = filtering_of(s, pass, parts);
-    return (shared_size(&p) + parts * p.partSize) * sizeof(float);
+size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *s, fovea_bi_pass pass) {
+    return filtering_of(s, pass).partSize;
 }
 
 static void filter_parts(void *context, size_t begin, size_t end) {
@@ -106,44 +93,83 @@ static void filter_parts(void *context, size_t begin, size_t end) {
     }
 }
 
-void fovea_bi_winograd_forward(const fovea_bi_convolution *s, size_t parts, const float *x, const float *weight,
+// Does the work in a part for each thread, or, where other threads work on other blocks, in one.
+static void filter_all(filtering *p, size_t threads, float *scratch) {
+    const fovea_bi_convolution *s = p->shape;
+    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
+    int slot = fovea_slot();
+    p->parts = slot >= 0 || work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : threads;
+    p->scratch = scratch + (slot > 0 ? (size_t)slot : 0) * p->partSize;
+    fovea_parallel_for(p->parts, 1, filter_parts, p);
+}
+
+size_t fovea_bi_winograd_taps(const fovea_bi_convolution *s) {
+    return (size_t)tile_points((int)s->kernelWidth) * s->kernelHeight * s->channels * s->filters;
+}
+
+void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *s, fovea_bi_pass pass, const float *weight, float *taps) {
+    filtering p = filtering_of(s, pass);
+    p.taps = taps;
+    FOVEA_BY_LANES(p.lanes, filter_taps, &p, weight);
+}
+
+void fovea_bi_winograd_forward(const fovea_bi_convolution *s, size_t threads, const float *x, const float *taps,
                                const float *bias, fovea_activation activation, float *y, float *scratch) {
-    filtering p = filtering_of(s, FOVEA_BI_FORWARD, parts);
+    filtering p = filtering_of(s, FOVEA_BI_FORWARD);
     p.source = x;
+    p.taps = (float *)taps;
     p.bias = bias;
     p.activation = activation;
     p.out = y;
-    p.taps = scratch;
-    p.scratch = scratch + shared_size(&p);
-    FOVEA_BY_LANES(p.lanes, filter_taps, &p, weight);
-    fovea_parallel_for(parts, 1, filter_parts, &p);
+    filter_all(&p, threads, scratch);
 }
 
-void fovea_bi_winograd_backward_data(const fovea_bi_convolution *s, size_t parts, const float *dy, const float *weight,
+void fovea_bi_winograd_backward_data(const fovea_bi_convolution *s, size_t threads, const float *dy, const float *taps,
                                      float *dx, float *scratch) {
-    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_DATA, parts);
+    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_DATA);
     p.source = dy;
+    p.taps = (float *)taps;
     p.out = dx;
-    p.taps = scratch;
-    p.scratch = scratch + shared_size(&p);
-    FOVEA_BY_LANES(p.lanes, filter_taps, &p, weight);
-    fovea_parallel_for(parts, 1, filter_parts, &p);
+    filter_all(&p, threads, scratch);
 }
 
-void fovea_bi_winograd_backward_weights(const fovea_bi_convolution *s, size_t parts, const float *x, const float *dy,
-                                        float *dweight, float *dbias, float *scratch) {
-    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS, parts);
+size_t fovea_bi_winograd_sums(const fovea_bi_convolution *s) {
+    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS);
+    return p.groups * p.bands * p.outSize;
+}
+
+void fovea_bi_winograd_sum_weights(const fovea_bi_convolution *s, size_t threads, const float *x, const float *dy,
+                                   int sumsBias, float *sums, float *scratch) {
+    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS);
     p.source = x;
     p.dy = dy;
-    p.sumsBias = dbias != NULL;
-    p.sums = scratch;
-    p.scratch = scratch + shared_size(&p);
-    fovea_parallel_for(parts, 1, filter_parts, &p);
-    FOVEA_BY_LANES(p.lanes, collect_gradients, &p, dweight);
+    p.sumsBias = sumsBias;
+    p.sums = sums;
+    filter_all(&p, threads, scratch);
+}
+
+typedef struct {
+    const filtering *filtering;
+    size_t units;  // of sums
+    float *dweight;
+} collection;
+
+static void collect_range(void *context, size_t begin, size_t end) {
+    const collection *c = context;
+    FOVEA_BY_LANES(c->filtering->lanes, collect_gradients, c->filtering, c->units, c->dweight, begin, end);
+}
+
+void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *s, size_t blocks, const float *sums, float *dweight,
+                                       float *dbias) {
+    filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS);
+    p.sums = (float *)sums;
+    collection c = {&p, blocks * p.groups * p.bands, dweight};
+    size_t total = s->kernelHeight * s->channels * s->filters, vectors = ceiling(total, (size_t)p.lanes);
+    size_t work = c.units * p.points * (size_t)p.lanes;
+    fovea_parallel_for(vectors, FOVEA_GRAIN / (work + 1), collect_range, &c);
     if (!dbias) return;
     for (size_t k = 0; k < s->filters; k++) {
         dbias[k] = 0;
-        for (size_t unit = 0; unit < p.groups * p.bands; unit++)
-            dbias[k] += p.sums[unit * p.outSize + p.points * s->kernelHeight * s->channels * s->filters + k];
+        for (size_t unit = 0; unit < c.units; unit++) dbias[k] += sums[unit * p.outSize + p.points * total + k];
     }
 }

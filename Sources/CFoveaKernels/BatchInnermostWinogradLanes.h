@@ -398,12 +398,13 @@ FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin,
     }
 }
 
-// The gradients of taps from the sums of all bands, LANES of them at a time.
-FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filtering *p, float *dweight) {
+// The gradients of taps from `units` sums, LANES of them at a time.
+FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filtering *p, size_t units, float *dweight,
+                                                   size_t begin, size_t end) {
     const fovea_bi_convolution *s = p->shape;
     const int points = tile_points(taps);
-    const size_t total = s->kernelHeight * s->channels * s->filters, units = p->groups * p->bands;
-    for (size_t place = 0; place < total; place += LANES) {
+    const size_t total = s->kernelHeight * s->channels * s->filters;
+    for (size_t place = begin * LANES; place < end * LANES; place += LANES) {
         VECTOR sums[1][8], values[MAX_TAPS];
         size_t count = total - place < LANES ? total - place : LANES;
         FOVEA_UNROLL for (int f = 0; f < points; f++) {
@@ -424,11 +425,12 @@ FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filteri
     }
 }
 
-FOVEA_TARGET static void FOVEA_NAME(collect_gradients)(const filtering *p, float *dweight) {
+FOVEA_TARGET static void FOVEA_NAME(collect_gradients)(const filtering *p, size_t units, float *dweight, size_t begin,
+                                                       size_t end) {
     if (p->shape->kernelWidth == 3)
-        FOVEA_NAME(collect_gradients_of)(3, p, dweight);
+        FOVEA_NAME(collect_gradients_of)(3, p, units, dweight, begin, end);
     else
-        FOVEA_NAME(collect_gradients_of)(5, p, dweight);
+        FOVEA_NAME(collect_gradients_of)(5, p, units, dweight, begin, end);
 }
 
 #undef FOVEA_ALONE

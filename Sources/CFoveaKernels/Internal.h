@@ -18,6 +18,10 @@
 // The same for loops of multiplications and additions in registers: about 10 microseconds on one core.
 #define FOVEA_GRAIN_MULTIPLY_ADDS 400000
 
+// The number of this thread among those that work on blocks or parts at the same time, below the number of threads; -1 where
+// only one does. Within a part, `fovea_parallel_for` stays on its thread.
+int fovea_slot(void);
+
 // Sums are made in chunks of this size, added in order, whatever the number of threads.
 #define FOVEA_CHUNK 4096
 

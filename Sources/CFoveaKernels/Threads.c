@@ -31,27 +31,46 @@ typedef struct {
     size_t count;
     size_t parts;
     atomic_size_t next;
+    atomic_int slots;
 } work;
+
+// The number of this thread among those of the region that it works in, -1 outside of one.
+static _Thread_local int slot = -1;
+
+int fovea_slot(void) { return slot; }
 
 static void run_parts(void *pointer) {
     work *w = pointer;
+    slot = atomic_fetch_add_explicit(&w->slots, 1, memory_order_relaxed);
     size_t part;
     while ((part = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed)) < w->parts) {
         size_t begin = w->count * part / w->parts, end = w->count * (part + 1) / w->parts;
         if (begin < end) w->body(w->context, begin, end);
     }
+    slot = -1;
 }
 
 void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t, size_t), void *context) {
     if (count == 0) return;
     parallel_function parallel = find_parallel();
     int threads = fovea_threads();
-    if (threads <= 1 || count <= grain || !parallel) {
+    if (slot >= 0 || threads <= 1 || count <= grain || !parallel) {
         body(context, 0, count);
         return;
     }
-    work w = {body, context, count, (size_t)threads, 0};
+    work w = {body, context, count, (size_t)threads, 0, 0};
     parallel(run_parts, &w, (unsigned)threads, 0);
+}
+
+void fovea_for_blocks(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context) {
+    parallel_function parallel = find_parallel();
+    if (threads > fovea_threads()) threads = fovea_threads();
+    size_t together = slot < 0 && threads > 1 && parallel ? count - count % (size_t)threads : 0;
+    if (together > 0) {
+        work w = {body, context, together, together, 0, 0};
+        parallel(run_parts, &w, (unsigned)threads, 0);
+    }
+    for (size_t block = together; block < count; block++) body(context, block, block + 1);
 }
 
 int fovea_threads(void) { return atomic_load_explicit(&thread_count, memory_order_relaxed); }

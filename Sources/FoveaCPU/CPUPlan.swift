@@ -15,6 +15,8 @@ final class CPUPlan: MeasuredPlan {
     /// Steps that follow from unassigned variables alone, run again after one of these was set.
     private let preparation: [Runner]
     private let runners: [Runner]
+    /// The runners as they run, those of a chain of blocks together.
+    private let schedule: [Scheduled]
     private let isAssigned: [Bool]
     private var isPrepared = false
     /// Whether each step is timed.
@@ -72,6 +74,7 @@ final class CPUPlan: MeasuredPlan {
         }
         self.preparation = preparation
         self.runners = runners
+        schedule = Self.schedule(runners)
     }
 
     func withInput<Result>(
@@ -95,8 +98,29 @@ final class CPUPlan: MeasuredPlan {
         if isProfiling {
             for runner in runners { try runner.runTimed() }
         } else {
-            for runner in runners { try runner.run() }
+            for scheduled in schedule {
+                switch scheduled {
+                case .step(let runner): try runner.run()
+                case .chain(let chain): chain.run()
+                }
+            }
         }
+    }
+
+    private enum Scheduled {
+        case step(Runner)
+        case chain(BlockChain)
+    }
+
+    private static func schedule(_ runners: [Runner]) -> [Scheduled] {
+        var schedule: [Scheduled] = []
+        var next = 0
+        for chain in BlockChain.chains(of: runners.map(\.step)) {
+            schedule += runners[next..<chain.lowerBound].map { .step($0) }
+            schedule.append(.chain(BlockChain(runners[chain].map { $0.blockBodies! })))
+            next = chain.upperBound
+        }
+        return schedule + runners[next...].map { .step($0) }
     }
 
     private func prepare() throws {

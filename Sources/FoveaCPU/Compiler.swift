@@ -152,6 +152,7 @@ struct Compiler {
         for position in graph.variables.indices where homes[position] == nil {
             _ = try home(ofVariable: position, preferring: nil)
         }
+        steps = BlockChain.ordered(steps)
     }
 
     mutating func lower(_ node: Graph.Node, at position: Int) throws(PlanError) {
@@ -370,19 +371,27 @@ struct Compiler {
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) }, layouts: layouts))
     }
 
-    /// Adds a step that runs a closure made from the addresses of the first elements of `inputs` and then `outputs`.
+    /// Adds a step that runs a closure made from the addresses of the first elements of `inputs`, `shared`, `outputs` and `scratch`.
+    ///
+    /// With several `blocks` of the batch there is a closure for each, made from the addresses of its slices of the inputs and
+    /// outputs.
     mutating func emitKernel(
-        _ name: String, path: String, implementation: String = "fovea", reading inputs: [Form],
-        writing outputs: [Form], flops: Int = 0, inPlace: (output: Form, input: Form)? = nil,
+        _ name: String, path: String, implementation: String = "fovea", blocks: Int = 1,
+        reading inputs: [Form], sharing shared: [Form] = [], writing outputs: [Form],
+        scratch: [Form] = [], flops: Int = 0, inPlace: (output: Form, input: Form)? = nil,
         _ makeBody: @escaping ([UnsafeMutableRawPointer]) -> () -> Void
     ) {
-        let offsets = (inputs + outputs).map { $0.layout.offset * $0.layout.dtype.size }
+        let forms = inputs + shared + outputs + scratch
+        let offsets = forms.map { $0.layout.offset * $0.layout.dtype.size }
         let body = { (starts: [UnsafeMutableRawPointer]) in makeBody(zip(starts, offsets).map { $0 + $1 }) }
+        func isSliced(_ forms: [Form], _ value: Bool) -> [Bool] { forms.map { _ in value } }
         add(
             Step(
                 name: stepName(name), path: path, body: .kernel(body, implementation: implementation),
-                reads: inputs.map(\.buffer), writes: outputs.map(\.buffer), flops: flops,
-                byteCount: Self.byteCount(inputs + outputs),
+                reads: (inputs + shared).map(\.buffer), writes: (outputs + scratch).map(\.buffer),
+                flops: flops, byteCount: Self.byteCount(inputs + shared + outputs), blocks: blocks,
+                isSliced: isSliced(inputs, true) + isSliced(shared, false) + isSliced(outputs, true)
+                    + isSliced(scratch, false),
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) },
                 layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
                     + (outputs.first.map { "\($0.layout)" } ?? "")))
@@ -424,8 +433,9 @@ struct Compiler {
         _ source: Form, into result: Form, named name: String? = nil, path: String
     ) throws(PlanError) {
         if let matrix = source.layout.transposedMatrix(in: result.layout) {
-            return emitKernel(name ?? "reorder", path: path, reading: [source], writing: [result]) {
-                pointers in
+            return emitKernel(
+                name ?? "reorder", path: path, blocks: matrix.blocks, reading: [source], writing: [result]
+            ) { pointers in
                 let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
                 return { fovea_transpose(matrix.rows, matrix.columns, p[0], p[1]) }
             }

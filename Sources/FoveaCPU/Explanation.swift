@@ -36,6 +36,9 @@ struct Explanation {
             conversions + packed == 0 ? "" : ", \(conversions) conversions, \(packed) weights packed"
         let recomputed = runners.count { $0.step.name.hasPrefix(Step.recomputed) }
         let again = recomputed == 0 ? "" : ", \(recomputed) recomputed"
+        let chains = BlockChain.chains(of: runners.map(\.step)).map { chain in
+            "\(chain.lowerBound) to \(chain.upperBound - 1) on each of \(runners[chain.lowerBound].step.blocks)"
+        }
         var lines = Self.align(rows)
         lines.append(
             "\(runners.count) steps (\(count("reorder")) reorders\(changes)\(again)), \(preparation.count) once; memory: activations "
@@ -43,6 +46,9 @@ struct Explanation {
                 + "\(Self.decimal(Double(memory.variables) / 1e6)) MB, scratch "
                 + "\(Self.decimal(Double(memory.scratch) / 1e6)) MB"
                 + (isTimed ? "; sum of steps \(Self.decimal(totalTime, digits: 3)) ms" : ""))
+        if !chains.isEmpty {
+            lines.append("by blocks of the batch: steps \(chains.joined(separator: ", "))")
+        }
         if isTimed {
             lines.append(
                 "MB and GB/s count each argument of a step once, whether read, written or both, and no scratch memory"

@@ -43,6 +43,14 @@ struct MemoryLayoutPlan {
         }
 
         let owner = Self.shareInPlace(buffers: buffers, steps: steps, life: &life)
+        // What one step of a chain frees another must not take: they run on one block before the next.
+        for chain in BlockChain.chains(of: Array(steps[first...])) {
+            let time = first + chain.lowerBound...first + chain.upperBound - 1
+            for index in life.indices where life[index].map(time.overlaps) ?? false {
+                let own = life[index]!
+                life[index] = min(own.lowerBound, time.lowerBound)...max(own.upperBound, time.upperBound)
+            }
+        }
         let arenaOwners = buffers.indices.filter {
             buffers[$0].place == .arena && owner[$0] == $0 && life[$0] != nil
         }

@@ -24,6 +24,12 @@ final class Runner {
     private enum Body {
         case primitive(PrimitiveCall)
         case kernel(() -> Void)
+        case blocks(BlockChain)
+    }
+
+    /// The kernel's closure for each block of the batch, where there are several.
+    var blockBodies: [() -> Void]? {
+        if case .blocks(let chain) = body { chain.bodies.map { $0[0] } } else { nil }
     }
 
     init(
@@ -41,7 +47,14 @@ final class Runner {
             }
             body = .primitive(try PrimitiveCall(descriptor, engine: engine, arguments: arguments))
         case .kernel(let makeBody, _):
-            body = .kernel(makeBody((step.reads + step.writes).map { areas[$0.index].baseAddress! }))
+            let arguments = (step.reads + step.writes).map { areas[$0.index] }
+            let bodies = (0..<step.blocks).map { block in
+                makeBody(
+                    zip(arguments, step.isSliced).map { area, isSliced in
+                        area.baseAddress! + (isSliced ? area.count / step.blocks * block : 0)
+                    })
+            }
+            body = bodies.count == 1 ? .kernel(bodies[0]) : .blocks(BlockChain([bodies]))
         }
     }
 
@@ -49,6 +62,7 @@ final class Runner {
         switch body {
         case .primitive(let call): try call.execute()
         case .kernel(let body): body()
+        case .blocks(let chain): chain.run()
         }
     }
 

@@ -25,6 +25,11 @@ struct Step {
     var flops: Int
     /// The bytes of the arguments, each once whether read or written.
     var byteCount: Int
+    /// The blocks of the batch that the step's kernel works on, each by itself: the arguments that `isSliced` are as many slices of
+    /// the same size.
+    var blocks = 1
+    /// Whether each of `reads` and then `writes` is cut into the blocks.
+    var isSliced: [Bool] = []
     /// An output that may take the memory of an input which nobody needs later.
     var inPlace: (output: BufferID, input: BufferID)?
     /// The layouts, for `explain`.

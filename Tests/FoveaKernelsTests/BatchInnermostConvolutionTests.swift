@@ -52,7 +52,7 @@ import Testing
         expected.dBias.expectNear(dBias, terms: terms)
     }
 
-    /// By minimal filtering: rows of 3 and 5 taps, in one part and in several, which give the same bits.
+    /// By minimal filtering: rows of 3 and 5 taps, on one thread and on several, which give the same bits.
     @Test(arguments: 0..<48) func filteringEqualsPlainLoops(seed: Int) {
         var random = SplitMix(seed: UInt64(seed))
         var shape = Self.randomShape(&random)
@@ -68,24 +68,32 @@ import Testing
             shape.filters * shape.channels * shape.kernelHeight * shape.kernelWidth)
         let bias = random.floats(shape.filters)
 
-        func filter(parts: Int) -> (y: [Float], dx: [Float], dWeight: [Float], dBias: [Float]) {
+        func filter(threads: Int) -> (y: [Float], dx: [Float], dWeight: [Float], dBias: [Float]) {
             func scratch(_ pass: fovea_bi_pass) -> [Float] {
-                Array(repeating: .nan, count: fovea_bi_winograd_scratch(&shape, pass, parts) / 4)
+                Array(repeating: .nan, count: threads * fovea_bi_winograd_scratch(&shape, pass))
+            }
+            func taps(_ pass: fovea_bi_pass) -> [Float] {
+                var taps = [Float](repeating: .nan, count: fovea_bi_winograd_taps(&shape))
+                fovea_bi_winograd_filter_taps(&shape, pass, weight, &taps)
+                return taps
             }
             var y = [Float](repeating: .nan, count: dy.count)
             var memory = scratch(FOVEA_BI_FORWARD)
             fovea_bi_winograd_forward(
-                &shape, parts, x, weight, hasBias ? bias : nil, activation, &y, &memory)
+                &shape, threads, x, taps(FOVEA_BI_FORWARD), hasBias ? bias : nil, activation, &y, &memory)
             var dx = [Float](repeating: .nan, count: x.count)
             memory = scratch(FOVEA_BI_BACKWARD_DATA)
-            fovea_bi_winograd_backward_data(&shape, parts, dy, weight, &dx, &memory)
+            fovea_bi_winograd_backward_data(
+                &shape, threads, dy, taps(FOVEA_BI_BACKWARD_DATA), &dx, &memory)
+            var sums = [Float](repeating: .nan, count: fovea_bi_winograd_sums(&shape))
+            memory = scratch(FOVEA_BI_BACKWARD_WEIGHTS)
+            fovea_bi_winograd_sum_weights(&shape, threads, x, dy, 1, &sums, &memory)
             var dWeight = [Float](repeating: .nan, count: weight.count)
             var dBias = [Float](repeating: .nan, count: bias.count)
-            memory = scratch(FOVEA_BI_BACKWARD_WEIGHTS)
-            fovea_bi_winograd_backward_weights(&shape, parts, x, dy, &dWeight, &dBias, &memory)
+            fovea_bi_winograd_collect_weights(&shape, 1, sums, &dWeight, &dBias)
             return (y, dx, dWeight, dBias)
         }
-        let (one, several) = (filter(parts: 1), filter(parts: 3))
+        let (one, several) = (filter(threads: 1), filter(threads: 3))
         #expect(one.y.map(\.bitPattern) == several.y.map(\.bitPattern))
         #expect(one.dx.map(\.bitPattern) == several.dx.map(\.bitPattern))
         #expect(one.dWeight.map(\.bitPattern) == several.dWeight.map(\.bitPattern))
@@ -105,6 +113,68 @@ import Testing
         let terms = shape.outHeight * shape.outWidth * shape.batch / 8 + 4
         sharing(expected.dWeight).expectNear(one.dWeight, terms: terms)
         expected.dBias.expectNear(one.dBias, terms: terms)
+    }
+
+    /// The sums of several blocks of the batch, each made by itself.
+    @Test(arguments: 0..<8) func filteringAddsUpBlocks(seed: Int) {
+        var random = SplitMix(seed: UInt64(seed))
+        var shape = Self.randomShape(&random)
+        (shape.strideHeight, shape.strideWidth) = (1, 1)
+        shape.kernelWidth = seed % 2 == 0 ? 3 : 5
+        let blocks = 3
+        let size = fovea_bi_winograd_sums(&shape)
+        var sums = [Float](repeating: .nan, count: blocks * size)
+        var memory = [Float](
+            repeating: .nan, count: fovea_bi_winograd_scratch(&shape, FOVEA_BI_BACKWARD_WEIGHTS))
+        let count = shape.filters * shape.channels * shape.kernelHeight * shape.kernelWidth
+        var (weights, bias) = (
+            [Sum](repeating: Sum(), count: count), [Sum](repeating: Sum(), count: shape.filters)
+        )
+        for block in 0..<blocks {
+            let x = random.floats(shape.batch * shape.channels * shape.height * shape.width)
+            let dy = random.floats(shape.batch * shape.filters * shape.outHeight * shape.outWidth)
+            let part = PlainConvolution(
+                shape, x: x, dy: dy, weight: Array(repeating: 0, count: count), bias: nil)
+            weights = zip(weights, part.dWeight).map { $0 + $1 }
+            bias = zip(bias, part.dBias).map { $0 + $1 }
+            sums.withUnsafeMutableBufferPointer {
+                fovea_bi_winograd_sum_weights(&shape, 1, x, dy, 1, $0.baseAddress! + block * size, &memory)
+            }
+        }
+        var dWeight = [Float](repeating: .nan, count: count)
+        var dBias = [Float](repeating: .nan, count: shape.filters)
+        fovea_bi_winograd_collect_weights(&shape, blocks, sums, &dWeight, &dBias)
+        let terms = blocks * shape.outHeight * shape.outWidth * shape.batch / 8 + 4
+        let largest = weights.map(\.magnitude).reduce(1, max)
+        weights.map { Sum(value: $0.value, magnitude: largest) }.expectNear(dWeight, terms: terms)
+        bias.expectNear(dBias, terms: terms)
+    }
+
+    /// The gradient of a dense product's weights, of blocks of samples that lie side by side.
+    @Test(arguments: [(1, 24, 8, 3), (4, 16, 40, 7), (3, 16, 400, 12)])
+    func denseGradient(blocks: Int, batch: Int, features: Int, units: Int) {
+        var random = SplitMix(seed: 3)
+        let x = random.floats(blocks * batch * features)
+        let dy = random.floats(blocks * units * batch)
+        var dWeight = [Float](repeating: .nan, count: units * features)
+        var dBias = [Float](repeating: .nan, count: units)
+        fovea_bi_dense_backward_weights(blocks, batch, features, units, x, dy, &dWeight, &dBias)
+        for u in 0..<units {
+            var bias = Sum()
+            for b in 0..<blocks { for n in 0..<batch { bias.add(Double(dy[(b * units + u) * batch + n])) } }
+            [bias].expectNear([dBias[u]], terms: blocks * batch)
+            for f in 0..<features {
+                var sum = Sum()
+                for b in 0..<blocks {
+                    for n in 0..<batch {
+                        sum.add(
+                            Double(dy[(b * units + u) * batch + n])
+                                * Double(x[(b * batch + n) * features + f]))
+                    }
+                }
+                [sum].expectNear([dWeight[u * features + f]], terms: blocks * batch)
+            }
+        }
     }
 
     /// More taps than the gradient of the weights holds at a time.

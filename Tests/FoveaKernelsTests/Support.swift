@@ -29,6 +29,10 @@ struct Sum {
         value += term
         magnitude += abs(term)
     }
+
+    static func + (left: Sum, right: Sum) -> Sum {
+        Sum(value: left.value + right.value, magnitude: left.magnitude + right.magnitude)
+    }
 }
 
 extension [Sum] {

@@ -41,22 +41,37 @@ typedef enum { FOVEA_BI_FORWARD, FOVEA_BI_BACKWARD_DATA, FOVEA_BI_BACKWARD_WEIGH
 /// Whether the following can compute a convolution: rows of 3 or 5 taps without strides.
 int fovea_bi_can_filter(const fovea_bi_convolution *shape);
 
-/// The parts that the work is made in: as many as there are threads, unless it is little.
-size_t fovea_bi_winograd_parts(const fovea_bi_convolution *shape);
+// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8. Each works
+// on as many threads as it is told, with memory for each.
 
-/// The number of bytes of scratch memory of a pass in `parts` parts.
-size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass, size_t parts);
+/// The number of floats of scratch memory of a pass for each thread.
+size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass);
 
-// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8.
+/// The number of transformed taps, and the taps for a pass, forward or to the data, of whatever batch.
+size_t fovea_bi_winograd_taps(const fovea_bi_convolution *shape);
+void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *shape, fovea_bi_pass pass, const float *weight,
+                                   float *taps);
 
-void fovea_bi_winograd_forward(const fovea_bi_convolution *shape, size_t parts, const float *x, const float *weight,
+void fovea_bi_winograd_forward(const fovea_bi_convolution *shape, size_t threads, const float *x, const float *taps,
                                const float *bias, fovea_activation activation, float *y, float *scratch);
 
-void fovea_bi_winograd_backward_data(const fovea_bi_convolution *shape, size_t parts, const float *dy,
-                                     const float *weight, float *dx, float *scratch);
+void fovea_bi_winograd_backward_data(const fovea_bi_convolution *shape, size_t threads, const float *dy,
+                                     const float *taps, float *dx, float *scratch);
 
-void fovea_bi_winograd_backward_weights(const fovea_bi_convolution *shape, size_t parts, const float *x,
-                                        const float *dy, float *dweight, float *dbias, float *scratch);
+/// The number of sums that the gradient of weights is made from, and these sums, with those for the bias if `sumsBias`.
+size_t fovea_bi_winograd_sums(const fovea_bi_convolution *shape);
+void fovea_bi_winograd_sum_weights(const fovea_bi_convolution *shape, size_t threads, const float *x, const float *dy,
+                                   int sumsBias, float *sums, float *scratch);
+
+/// `dweight` and `dbias`, which may be null, from the sums of `blocks` batches of the same size, one behind the other.
+void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t blocks, const float *sums,
+                                       float *dweight, float *dbias);
+
+/// The gradient of a dense product's weights from `blocks` blocks of `batch` samples: `dweight[u,f] = sum over n of dy[u,n] *
+/// x[n,f]` and `dbias[u] = sum over n of dy[u,n]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. `features`
+/// is a multiple of 8. `dbias` may be null.
+void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
+                                     const float *dy, float *dweight, float *dbias);
 
 /// The sizes of a pooling. Padding at the bottom and right follows from the output's size.
 typedef struct {

@@ -36,6 +36,11 @@ int fovea_core_count(void);
 /// thread where there are no more than `grain` items.
 void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t, size_t), void *context);
 
+/// Runs `body(context, block, block + 1)` for each of `count` blocks: as many rounds as there are with a block for each of at most
+/// `threads` threads on these, each free to take the next, and the blocks that are left one after the other, whose loops run on
+/// all threads.
+void fovea_for_blocks(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context);
+
 // Optimizer updates, in place. See FoveaGraph/Operations/Optimizers.swift for the formulas.
 
 void fovea_sgd(size_t count, float *weight, const float *gradient, float *velocity, float rate, float momentum,

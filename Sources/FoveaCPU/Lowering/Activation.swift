@@ -17,13 +17,13 @@ extension Compiler {
             x.layout.isGapless || function.keepsZero
         else { return try elementwise("\(function)", node, function.eltwise, of: x) }
         let y = makeForm(x.layout)
-        let count = x.layout.storedCount
+        let (count, blocks) = (x.layout.storedCount, batchBlocks(of: x))
         emitKernel(
-            "\(function)", path: node.path, reading: [x], writing: [y], flops: count,
+            "\(function)", path: node.path, blocks: blocks, reading: [x], writing: [y], flops: count,
             inPlace: (output: y, input: x)
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_activate(kernel, count, p[0], p[1]) }
+            return { fovea_activate(kernel, count / blocks, p[0], p[1]) }
         }
         return y
     }
@@ -69,19 +69,18 @@ extension Compiler {
         }
         let dy = try form(of: node.inputs[1], in: y.layout)
         let dx = makeForm(y.layout)
-        let count = y.layout.storedCount
+        let (count, blocks) = (y.layout.storedCount, batchBlocks(of: y))
         // In the padding of a blocked layout the gradient is zero, and so is its product with anything.
         emitKernel(
-            "gradient of \(gradient.function)", path: node.path, reading: [y, dy], writing: [dx],
-            flops: 2 * count,
-            inPlace: (output: dx, input: dy)
+            "gradient of \(gradient.function)", path: node.path, blocks: blocks, reading: [y, dy],
+            writing: [dx], flops: 2 * count, inPlace: (output: dx, input: dy)
         ) { pointers in
             if isBFloat16 {
                 let p = pointers.map { $0.assumingMemoryBound(to: UInt16.self) }
-                return { fovea_relu_gradient_bfloat16(count, p[0], p[1], p[2]) }
+                return { fovea_relu_gradient_bfloat16(count / blocks, p[0], p[1], p[2]) }
             }
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_activate_gradient(kernel, count, p[0], p[1], p[2]) }
+            return { fovea_activate_gradient(kernel, count / blocks, p[0], p[1], p[2]) }
         }
         define(node.outputs[0], as: dx)
     }

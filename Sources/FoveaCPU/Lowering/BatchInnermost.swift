@@ -72,27 +72,44 @@ extension Compiler {
         return true
     }
 
-    /// How a pass of a convolution runs by the minimal filtering of rows, `nil` where that is slower or not possible
-    /// (`Documentation/Decisions/0016-batch-innermost-winograd.md`).
-    private func rowFiltering(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> RowFiltering? {
-        var shape = shape
-        guard convolutionAlgorithm != .direct, fovea_bi_can_filter(&shape) != 0,
-            convolutionAlgorithm == .winograd
-                || min(shape.channels, shape.filters) >= Self.leastFilteredChannels(shape, pass)
-        else { return nil }
-        let parts = fovea_bi_winograd_parts(&shape)
-        return RowFiltering(parts: parts, scratchBytes: fovea_bi_winograd_scratch(&shape, pass, parts))
-    }
+    /// The blocks of the batch that steps on `form` work on.
+    func batchBlocks(of form: Form) -> Int { form.layout.isBatchInnermost ? form.layout.batchBlocks : 1 }
 
-    private mutating func scratch(of filtering: RowFiltering?) -> [Form] {
-        filtering.map { [makePlainForm([$0.scratchBytes / 4])] } ?? []
+    /// Whether a pass of a convolution runs by the minimal filtering of rows, which is not possible for all and not faster for some
+    /// (`Documentation/Decisions/0016-batch-innermost-winograd.md`).
+    private func filtersRows(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Bool {
+        var shape = shape
+        guard convolutionAlgorithm != .direct, fovea_bi_can_filter(&shape) != 0 else { return false }
+        return convolutionAlgorithm == .winograd
+            || min(shape.channels, shape.filters) >= Self.leastFilteredChannels(shape, pass)
     }
 
     /// As many channels on both sides as the transforms of rows pay off for.
     ///
     /// Forward each filter's results are transformed back, for which there are too few registers without AVX-512.
     private static func leastFilteredChannels(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Int {
-        pass == FOVEA_BI_FORWARD && shape.kernelWidth == 3 && fovea_vector_lanes() == 8 ? 12 : 2
+        let hasFewRegisters = fovea_vector_lanes() == 8
+        if shape.kernelWidth == 5 { return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 2 : 1 }
+        return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 12 : 2
+    }
+
+    /// Scratch memory for a pass by minimal filtering, for each thread.
+    private mutating func filteringScratch(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Form {
+        makePlainForm([
+            Int(fovea_threads()) * withUnsafePointer(to: shape) { fovea_bi_winograd_scratch($0, pass) }
+        ])
+    }
+
+    /// The taps of `weight` as a pass by minimal filtering reads them.
+    private mutating func filteredTaps(
+        of weight: Form, _ shape: fovea_bi_convolution, _ pass: fovea_bi_pass, path: String
+    ) -> Form {
+        let taps = makePlainForm([withUnsafePointer(to: shape) { fovea_bi_winograd_taps($0) }])
+        emitKernel("transform of taps", path: path, reading: [weight], writing: [taps]) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { withUnsafePointer(to: shape) { fovea_bi_winograd_filter_taps($0, pass, p[0], p[1]) } }
+        }
+        return taps
     }
 
     mutating func lowerBatchInnermostConvolution(
@@ -102,26 +119,41 @@ extension Compiler {
         let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
         let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
         let y = makeForm(.batchInnermost(yShape.dimensions))
+        let blocks = batchBlocks(of: x)
         let shape = fovea_bi_convolution(
-            convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape)
+            convolution, x: xShape, weight: graph.shape(of: node.inputs[1]), y: yShape, blocks: blocks)
         let function = activation?.kernel ?? FOVEA_IDENTITY
-        let inputs = [x, weight] + (bias.map { [$0] } ?? [])
-        let filtering = rowFiltering(shape, FOVEA_BI_FORWARD)
-        emitKernel(
-            name, path: node.path, implementation: filtering?.implementation ?? "fovea", reading: inputs,
-            writing: [y] + scratch(of: filtering), flops: graph.cost(of: node).flops
-        ) { pointers in
-            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let bias = inputs.count == 3 ? p[2] : nil
-            let y = p[inputs.count]
-            return {
-                withUnsafePointer(to: shape) {
-                    if let filtering {
-                        fovea_bi_winograd_forward(
-                            $0, filtering.parts, p[0], p[1], bias, function, y, p[inputs.count + 1])
-                    } else {
+        let hasBias = bias != nil
+        let flops = graph.cost(of: node).flops
+        guard filtersRows(shape, FOVEA_BI_FORWARD) else {
+            emitKernel(
+                name, path: node.path, blocks: blocks, reading: [x],
+                sharing: [weight] + (bias.map { [$0] } ?? []),
+                writing: [y], flops: flops
+            ) { pointers in
+                let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+                let (bias, y) = (hasBias ? p[2] : nil, p[hasBias ? 3 : 2])
+                return {
+                    withUnsafePointer(to: shape) {
                         fovea_bi_convolution_forward($0, p[0], p[1], bias, function, y)
                     }
+                }
+            }
+            return y
+        }
+        let threads = Int(fovea_threads())
+        let taps = filteredTaps(of: weight, shape, FOVEA_BI_FORWARD, path: node.path)
+        emitKernel(
+            name, path: node.path, implementation: "winograd", blocks: blocks, reading: [x],
+            sharing: [taps] + (bias.map { [$0] } ?? []), writing: [y],
+            scratch: [filteringScratch(shape, FOVEA_BI_FORWARD)], flops: flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let bias = hasBias ? p[2] : nil
+            let (y, scratch) = (p[p.count - 2], p[p.count - 1])
+            return {
+                withUnsafePointer(to: shape) {
+                    fovea_bi_winograd_forward($0, threads, p[0], p[1], bias, function, y, scratch)
                 }
             }
         }
@@ -135,27 +167,39 @@ extension Compiler {
         let dy = try form(of: node.inputs[0], in: .batchInnermost(dyShape.dimensions))
         let weight = try plainForm(of: node.inputs[1])
         let dx = makeForm(.batchInnermost(gradient.inputShape.dimensions))
+        let blocks = batchBlocks(of: dy)
         let shape = fovea_bi_convolution(
-            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape)
-        let filtering = rowFiltering(shape, FOVEA_BI_BACKWARD_DATA)
+            gradient.convolution, x: gradient.inputShape, weight: weightShape, y: dyShape, blocks: blocks)
+        define(node.outputs[0], as: dx)
+        let flops = graph.cost(of: node).flops
+        guard filtersRows(shape, FOVEA_BI_BACKWARD_DATA) else {
+            return emitKernel(
+                node.operation.name, path: node.path, blocks: blocks, reading: [dy], sharing: [weight],
+                writing: [dx], flops: flops
+            ) { pointers in
+                let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+                return {
+                    withUnsafePointer(to: shape) { fovea_bi_convolution_backward_data($0, p[0], p[1], p[2]) }
+                }
+            }
+        }
+        let threads = Int(fovea_threads())
+        let taps = filteredTaps(of: weight, shape, FOVEA_BI_BACKWARD_DATA, path: node.path)
         emitKernel(
-            node.operation.name, path: node.path, implementation: filtering?.implementation ?? "fovea",
-            reading: [dy, weight], writing: [dx] + scratch(of: filtering), flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, implementation: "winograd", blocks: blocks, reading: [dy],
+            sharing: [taps], writing: [dx], scratch: [filteringScratch(shape, FOVEA_BI_BACKWARD_DATA)],
+            flops: flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
                 withUnsafePointer(to: shape) {
-                    if let filtering {
-                        fovea_bi_winograd_backward_data($0, filtering.parts, p[0], p[1], p[2], p[3])
-                    } else {
-                        fovea_bi_convolution_backward_data($0, p[0], p[1], p[2])
-                    }
+                    fovea_bi_winograd_backward_data($0, threads, p[0], p[1], p[2], p[3])
                 }
             }
         }
-        define(node.outputs[0], as: dx)
     }
 
+    /// The gradients of weights and bias: what each block of the batch gives to them, and the sums of these in order.
     mutating func lowerBatchInnermostParameterGradient(
         _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
     ) throws(PlanError) {
@@ -163,25 +207,67 @@ extension Compiler {
         let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
         let dy = try form(of: node.inputs[1], in: .batchInnermost(dyShape.dimensions))
         let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
+        let blocks = batchBlocks(of: x)
         let shape = fovea_bi_convolution(
-            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape)
-        let filtering = rowFiltering(shape, FOVEA_BI_BACKWARD_WEIGHTS)
-        emitKernel(
-            node.operation.name, path: node.path, implementation: filtering?.implementation ?? "fovea",
-            reading: [x, dy], writing: outputs + scratch(of: filtering), flops: graph.cost(of: node).flops
-        ) { pointers in
-            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let dbias = outputs.count == 2 ? p[3] : nil
-            return {
-                withUnsafePointer(to: shape) {
-                    if let filtering {
-                        fovea_bi_winograd_backward_weights(
-                            $0, filtering.parts, p[0], p[1], p[2], dbias, p[2 + outputs.count])
-                    } else {
+            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, blocks: blocks)
+        let flops = graph.cost(of: node).flops
+        let hasBias = outputs.count == 2
+        guard filtersRows(shape, FOVEA_BI_BACKWARD_WEIGHTS) else {
+            let parts =
+                blocks == 1 ? outputs : outputs.map { makePlainForm([blocks, $0.layout.storedCount]) }
+            emitKernel(
+                node.operation.name, path: node.path, blocks: blocks, reading: [x, dy], writing: parts,
+                flops: flops
+            ) { pointers in
+                let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+                let dbias = hasBias ? p[3] : nil
+                return {
+                    withUnsafePointer(to: shape) {
                         fovea_bi_convolution_backward_weights($0, p[0], p[1], p[2], dbias)
                     }
                 }
             }
+            if blocks > 1 {
+                for (part, sum) in zip(parts, outputs) { addBlocks(part, into: sum, path: node.path) }
+            }
+            return
+        }
+        let threads = Int(fovea_threads())
+        let sums = makePlainForm([blocks, withUnsafePointer(to: shape) { fovea_bi_winograd_sums($0) }])
+        emitKernel(
+            node.operation.name, path: node.path, implementation: "winograd", blocks: blocks,
+            reading: [x, dy], writing: [sums], scratch: [filteringScratch(shape, FOVEA_BI_BACKWARD_WEIGHTS)],
+            flops: flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return {
+                withUnsafePointer(to: shape) {
+                    fovea_bi_winograd_sum_weights($0, threads, p[0], p[1], hasBias ? 1 : 0, p[2], p[3])
+                }
+            }
+        }
+        emitKernel(
+            "sum of blocks", path: node.path, implementation: "winograd", reading: [sums], writing: outputs
+        ) {
+            pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let dbias = hasBias ? p[2] : nil
+            return {
+                withUnsafePointer(to: shape) {
+                    fovea_bi_winograd_collect_weights($0, blocks, p[0], p[1], dbias)
+                }
+            }
+        }
+    }
+
+    /// Adds up the rows of `parts`.
+    private mutating func addBlocks(_ parts: Form, into sum: Form, path: String) {
+        let (rows, columns) = (parts.layout.dimensions[0], parts.layout.dimensions[1])
+        let scratch = makePlainForm([(fovea_sum_rows_scratch(rows, columns) + 3) / 4])
+        emitKernel("sum of blocks", path: path, reading: [parts], writing: [sum], scratch: [scratch]) {
+            pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return { fovea_sum_rows(rows, columns, p[0], p[1], p[2]) }
         }
     }
 
@@ -191,7 +277,8 @@ extension Compiler {
         let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.outputs[0]))
         let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
         let y = makeForm(.batchInnermost(yShape.dimensions))
-        let shape = fovea_bi_pooling(pool, x: xShape, y: yShape)
+        let blocks = batchBlocks(of: x)
+        let shape = fovea_bi_pooling(pool, x: xShape, y: yShape, blocks: blocks)
         var outputs = [y]
         if pool.reduction == .maximum, needsGradient {
             // One byte for each output element.
@@ -201,7 +288,7 @@ extension Compiler {
         }
         let reduction = pool.reduction
         emitKernel(
-            "pool \(pool.shortName)", path: node.path, reading: [x], writing: outputs,
+            "pool \(pool.shortName)", path: node.path, blocks: blocks, reading: [x], writing: outputs,
             flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
@@ -226,7 +313,8 @@ extension Compiler {
         let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let dy = try form(of: node.inputs[2], in: .batchInnermost(yShape.dimensions))
         let dx = makeForm(.batchInnermost(xShape.dimensions))
-        let shape = fovea_bi_pooling(gradient.pool, x: xShape, y: yShape)
+        let blocks = batchBlocks(of: dy)
+        let shape = fovea_bi_pooling(gradient.pool, x: xShape, y: yShape, blocks: blocks)
         let reduction = gradient.pool.reduction
         var name = "poolGradient \(gradient.pool.shortName)"
         var function = FOVEA_IDENTITY
@@ -249,7 +337,8 @@ extension Compiler {
         let hasActivation = activated != nil
         let isInPlace = withUnsafePointer(to: shape) { fovea_bi_has_tiles($0) != 0 }
         emitKernel(
-            name, path: node.path, reading: inputs, writing: [dx], flops: graph.cost(of: node).flops,
+            name, path: node.path, blocks: blocks, reading: inputs, writing: [dx],
+            flops: graph.cost(of: node).flops,
             inPlace: isInPlace ? activated.map { (output: dx, input: $0) } : nil
         ) { pointers in
             let dy = pointers[0].assumingMemoryBound(to: Float.self)
@@ -277,18 +366,12 @@ extension Compiler {
     }
 }
 
-/// The minimal filtering of a convolution's rows.
-private struct RowFiltering {
-    /// The parts that the work is made in.
-    let parts: Int
-    let scratchBytes: Int
-    let implementation = "winograd"
-}
-
 extension fovea_bi_convolution {
-    fileprivate init(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) {
+    fileprivate init(
+        _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, blocks: Int
+    ) {
         self.init(
-            batch: x[0], channels: x[1], height: x[2], width: x[3], filters: y[1], outHeight: y[2],
+            batch: x[0] / blocks, channels: x[1], height: x[2], width: x[3], filters: y[1], outHeight: y[2],
             outWidth: y[3],
             kernelHeight: weight[2], kernelWidth: weight[3], strideHeight: convolution.stride.height,
             strideWidth: convolution.stride.width, padTop: convolution.padding.top,
@@ -297,10 +380,10 @@ extension fovea_bi_convolution {
 }
 
 extension fovea_bi_pooling {
-    fileprivate init(_ pool: Operation.Pool, x: Shape, y: Shape) {
+    fileprivate init(_ pool: Operation.Pool, x: Shape, y: Shape, blocks: Int) {
         let window = pool.poolWindow
         self.init(
-            batch: x[0], channels: x[1], height: x[2], width: x[3], outHeight: y[2], outWidth: y[3],
+            batch: x[0] / blocks, channels: x[1], height: x[2], width: x[3], outHeight: y[2], outWidth: y[3],
             windowHeight: window.kernel.height, windowWidth: window.kernel.width,
             strideHeight: window.stride.height,
             strideWidth: window.stride.width, padTop: window.padding.top, padLeft: window.padding.left)

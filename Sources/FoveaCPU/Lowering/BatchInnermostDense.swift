@@ -15,22 +15,25 @@ extension Compiler {
         guard usesBatchInnermost, weight.count <= Self.mostBatchInnermostWeights,
             graph.shape(of: value)[0] % Self.batchInnermostMultiple == 0
         else { return nil }
-        return forms[value.index].first { $0.layout.isBatchInnermost || $0.layout.isColumns }
+        return forms[value.index].first { $0.layout.isBatchInnermost }
     }
 
     mutating func lowerBatchInnermostDense(
         _ node: Graph.Node, x: Form, activation: ActivationFunction?, name: String
     ) throws(PlanError) -> Form {
         let shape = graph.shape(of: node.outputs[0])
+        let blocks = batchBlocks(of: x)
         let product = fovea_bi_convolution(
-            vectors: shape[0], inputs: graph.shape(of: node.inputs[0])[1], outputs: shape[1])
-        var inputs = [x, try plainForm(of: node.inputs[1])]
+            vectors: shape[0] / blocks, inputs: graph.shape(of: node.inputs[0])[1], outputs: shape[1])
+        var parameters = [try plainForm(of: node.inputs[1])]
         let hasBias = node.inputs.count == 3
-        if hasBias { inputs.append(try plainForm(of: node.inputs[2])) }
-        let y = makeForm(.columns(shape.dimensions))
+        if hasBias { parameters.append(try plainForm(of: node.inputs[2])) }
+        let y = makeForm(.batchInnermostVectors(shape))
         let function = activation?.kernel ?? FOVEA_IDENTITY
-        emitKernel(name, path: node.path, reading: inputs, writing: [y], flops: graph.cost(of: node).flops) {
-            pointers in
+        emitKernel(
+            name, path: node.path, blocks: blocks, reading: [x], sharing: parameters, writing: [y],
+            flops: graph.cost(of: node).flops
+        ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let (bias, y) = (hasBias ? p[2] : nil, p[p.count - 1])
             return {
@@ -47,13 +50,15 @@ extension Compiler {
         _ node: Graph.Node, in layout: MemoryDescriptor
     ) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-        let dy = try form(of: node.inputs[0], in: .columns(dyShape.dimensions))
+        let dy = try form(of: node.inputs[0], in: .batchInnermostVectors(dyShape))
         let weight = try plainForm(of: node.inputs[1])
         let dx = makeForm(layout)
-        let product = fovea_bi_convolution(vectors: dyShape[0], inputs: weightShape[1], outputs: dyShape[1])
+        let blocks = batchBlocks(of: dy)
+        let product = fovea_bi_convolution(
+            vectors: dyShape[0] / blocks, inputs: weightShape[1], outputs: dyShape[1])
         emitKernel(
-            node.operation.name, path: node.path, reading: [dy, weight], writing: [dx],
-            flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, blocks: blocks, reading: [dy], sharing: [weight],
+            writing: [dx], flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return {
@@ -68,10 +73,9 @@ extension Compiler {
     mutating func lowerBatchInnermostDenseParameterGradient(_ node: Graph.Node) throws(PlanError) {
         let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let x = try plainForm(of: node.inputs[0])
-        let dy = try form(of: node.inputs[1], in: .columns(dyShape.dimensions))
-        let (batch, units) = (dyShape[0], dyShape[1])
-        let gradients = makeParameterGradients(of: node, weights: .plain([units, xShape[1]]))
-        let product = fovea_bi_convolution(vectors: xShape[1], inputs: batch, outputs: units)
+        let dy = try form(of: node.inputs[1], in: .batchInnermostVectors(dyShape))
+        let (blocks, features, units) = (batchBlocks(of: dy), xShape[1], dyShape[1])
+        let gradients = makeParameterGradients(of: node, weights: .plain([units, features]))
         emitKernel(
             node.operation.name, path: node.path, reading: [x, dy], writing: gradients,
             flops: graph.cost(of: node).flops
@@ -79,12 +83,17 @@ extension Compiler {
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let db = gradients.count == 2 ? p[3] : nil
             return {
-                withUnsafePointer(to: product) {
-                    fovea_bi_convolution_forward($0, p[0], p[1], nil, FOVEA_IDENTITY, p[2])
-                }
-                if let db { fovea_sum_columns(units, batch, p[1], db) }
+                fovea_bi_dense_backward_weights(
+                    blocks, dyShape[0] / blocks, features, units, p[0], p[1], p[2], db)
             }
         }
+    }
+}
+
+extension MemoryDescriptor {
+    /// Vectors `[N, features]` as images of one pixel, with the samples side by side.
+    fileprivate static func batchInnermostVectors(_ shape: Shape) -> MemoryDescriptor {
+        .batchInnermost(shape.dimensions + [1, 1])
     }
 }
 

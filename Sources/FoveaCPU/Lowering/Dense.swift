@@ -50,7 +50,7 @@ extension Compiler {
     mutating func lowerDenseInputGradient(_ node: Graph.Node) throws(PlanError) {
         let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let stored = denseSources[node.inputs[1]] ?? .plain([dyShape[0], weightShape[1]])
-        if stored.isBatchInnermost || stored.isColumns {
+        if stored.isBatchInnermost {
             return try lowerBatchInnermostDenseInputGradient(node, in: stored)
         }
         let engine = engine
@@ -160,8 +160,7 @@ extension Compiler {
     /// The vectors that a dense product reads: as they are, but not with the batch innermost.
     private mutating func denseSource(_ value: Graph.Value) throws(PlanError) -> Form {
         let present = try storedForm(of: value)
-        return present.layout.isBatchInnermost || present.layout.isColumns
-            ? try plainForm(of: value) : present
+        return present.layout.isBatchInnermost ? try plainForm(of: value) : present
     }
 
     /// How weights that change in every step are stored: as rows where the source is plain, since packing them mostly gains

@@ -60,9 +60,14 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         return MemoryDescriptor(dimensions, strides: [h * w * c, 1, w * c, c], dtype)
     }
 
-    /// Dense images `[N, C, H, W]` with the samples of a batch side by side.
+    /// The samples of a block of the batch where the samples lie side by side: a line of the cache holds a number of each.
+    private static let batchBlock = 16
+
+    /// Dense images `[N, C, H, W]` with the samples side by side of a block of 16, `[N / 16, C, H, W, 16]`, or, where blocks do not
+    /// come out even, of the whole batch, `[C, H, W, N]`.
     static func batchInnermost(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         let (n, h, w) = (dimensions[0], dimensions[2], dimensions[3])
+        if n % batchBlock == 0 { return tagged(dimensions, dnnl_Abcd16a, dtype) }
         return MemoryDescriptor(dimensions, strides: [1, h * w * n, w * n, n], dtype)
     }
 
@@ -155,15 +160,21 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         dimensions.count == 4 && !isPlain && self == .batchInnermost(dimensions, dtype)
     }
 
+    /// The blocks that an image with the samples side by side is in.
+    var batchBlocks: Int { dimensions[0] % Self.batchBlock == 0 ? dimensions[0] / Self.batchBlock : 1 }
+
     /// Whether this is a matrix of float32 with the elements of a column side by side, and not a row or column.
     var isColumns: Bool { dimensions.count == 2 && !isPlain && self == .columns(dimensions) }
 
-    /// The matrix whose transposition brings plain float32 samples to `other`, which has those of a batch side by side, or back.
-    func transposedMatrix(in other: MemoryDescriptor) -> (rows: Int, columns: Int)? {
+    /// The matrices, one for each block of the batch, whose transposition brings plain float32 samples to `other`, which has those of
+    /// a block side by side, or back; or the one that does so with columns.
+    func transposedMatrix(in other: MemoryDescriptor) -> (blocks: Int, rows: Int, columns: Int)? {
         guard dtype == .float32, other.dtype == .float32, dimensions == other.dimensions else { return nil }
-        let (batch, size) = (dimensions[0], dimensions.dropFirst().reduce(1, *))
-        if isPlain && (other.isBatchInnermost || other.isColumns) { return (batch, size) }
-        if (isBatchInnermost || isColumns) && other.isPlain { return (size, batch) }
+        func isSideBySide(_ layout: MemoryDescriptor) -> Bool { layout.isBatchInnermost || layout.isColumns }
+        let blocks = isColumns || other.isColumns ? 1 : batchBlocks
+        let (batch, size) = (dimensions[0] / blocks, dimensions.dropFirst().reduce(1, *))
+        if isPlain && isSideBySide(other) { return (blocks, batch, size) }
+        if isSideBySide(self) && other.isPlain { return (blocks, size, batch) }
         return nil
     }
 
