@@ -13,10 +13,13 @@ FOVEA_INLINE int tile_points(const int taps) { return taps + OUTPUTS - 1; }
 // The most rows of a kernel.
 #define MAX_KERNEL_HEIGHT 8
 
-// The most filters or channels whose sums are in registers at a time, and with these the most tiles or rows of taps.
+// The most filters or channels whose sums are in registers at a time, and with these the most tiles.
 #define MAX_OUTS 4
 #define MAX_TILES(lanes) (lanes == 16 ? 6 : 3)
-#define MAX_ROWS(lanes) (lanes == 16 ? 5 : 3)
+
+// The most rows of taps whose sums are in registers at a time; those of 4 and 5 for half as many filters with 16 registers.
+#define MAX_ROWS 5
+static int most_filters(int lanes, size_t kernelHeight) { return lanes == 16 || kernelHeight <= 3 ? MAX_OUTS : MAX_OUTS / 2; }
 
 // The tiles of MAX_OUTS filters of dy that stay in the first cache.
 #define CACHED_BYTES 16384
@@ -30,6 +33,7 @@ typedef struct {
     size_t ins, outs, outHeight;   // of the images read and written
     size_t points, tiles, groups;  // of a tile; of a row; vectors of the batch
     size_t bands, outSize;         // the parts of the rows that gradients are summed over, and the sums of each
+    size_t bandFilters;            // the most filters of a band at a time
     size_t parts, partSize;        // the parts of the work, and the scratch memory of each
 } filtering;
 
@@ -65,9 +69,10 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
     if (pass == FOVEA_BI_BACKWARD_WEIGHTS) {
         size_t most = CACHED_BYTES / sizeof(float) / (MAX_OUTS * p.tiles * (size_t)p.lanes);
         p.bands = ceiling(s->outHeight, most > 0 ? most : 1);
+        p.bandFilters = (size_t)most_filters(p.lanes, s->kernelHeight);
         size_t height = ceiling(s->outHeight, p.bands);
         p.outSize = rounded(p.points * s->kernelHeight * s->channels * s->filters + s->filters) + 16;
-        p.partSize = row * (s->channels * (height + s->kernelHeight - 1) + s->filters * height) +
+        p.partSize = row * (s->channels * (height + s->kernelHeight - 1) + p.bandFilters * height) +
                      s->filters * (size_t)p.lanes;
     } else {
         p.partSize = row * (p.ins * s->kernelHeight + p.outs);

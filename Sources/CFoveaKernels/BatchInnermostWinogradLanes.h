@@ -57,21 +57,23 @@ FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, 
     }
 }
 
-// A row of dy. Adds it to `sums` [filter], unless that is null.
-FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *p, const float *row, size_t pointStride,
-                                               size_t channelStride, float *out, VECTOR *sums) {
+// A row of dy of some filters. Adds it to `sums` [filter], unless that is null.
+FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *p, size_t filters, const float *row,
+                                               size_t pointStride, size_t channelStride, float *out, VECTOR *sums) {
     const fovea_bi_convolution *s = p->shape;
     const int points = tile_points(taps);
-    for (size_t k = 0; k < s->filters; k++, out += channelStride) {
+    for (size_t k = 0; k < filters; k++, out += channelStride) {
         const float *plane = row + k * s->outHeight * s->outWidth * s->batch;
+        VECTOR sum = {0};
         for (size_t t = 0; t < p->tiles; t++) {
             VECTOR d[OUTPUTS], v[MAX_POINTS];
             FOVEA_NAME(load_columns)(OUTPUTS, plane, (ptrdiff_t)(t * OUTPUTS), s->outWidth, s->batch, d);
             FOVEA_NAME(evaluate)(OUTPUTS, points, d, v);
             FOVEA_UNROLL for (int f = 0; f < points; f++)
                 *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
-            if (sums) FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++) sums[k] = sums[k] + d[j];
+            sum = sum + ((d[0] + d[1]) + (d[2] + d[3]));
         }
+        if (sums) sums[k] = sums[k] + sum;
     }
 }
 
@@ -225,7 +227,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const filtering *p, si
             if (row >= next) {
                 const float *source = p->source + (size_t)row * sourceWidth * s->batch + group * LANES;
                 if (p->isBackward)
-                    FOVEA_NAME(filter_gradients)(taps, p, source, pointStride, p->tiles * LANES, ring, NULL);
+                    FOVEA_NAME(filter_gradients)(taps, p, s->filters, source, pointStride, p->tiles * LANES, ring, NULL);
                 else
                     FOVEA_NAME(filter_inputs)(taps, p, source, pointStride, p->tiles * LANES, ring);
                 next = row + 1;
@@ -309,18 +311,29 @@ FOVEA_INLINE void FOVEA_NAME(sum_lanes)(const int count, const VECTOR *v, float 
 FOVEA_INLINE void FOVEA_NAME(accumulate_tile)(const int filters, const int rows, const filtering *p, const float *dy,
                                               size_t dyStride, const float *x, size_t count, size_t rowStride,
                                               float *out) {
-    VECTOR sums[MAX_ROWS(LANES)][MAX_OUTS];
+    VECTOR sums[MAX_ROWS][MAX_OUTS];
     FOVEA_UNROLL for (int r = 0; r < rows; r++)
         FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = (VECTOR){0};
     const size_t xStride = p->tiles * LANES;
     for (size_t i = 0; i < count * LANES; i += LANES) {
-        VECTOR values[MAX_ROWS(LANES)];
-        FOVEA_UNROLL for (int r = 0; r < rows; r++)
-            values[r] = *(const VECTOR *)(x + (size_t)r * xStride + i);
-        FOVEA_UNROLL for (int k = 0; k < filters; k++) {
-            FOVEA_IN_ORDER;
-            VECTOR d = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
-            FOVEA_UNROLL for (int r = 0; r < rows; r++) sums[r][k] = sums[r][k] + d * values[r];
+        if (filters < rows) {  // the fewer stay in registers
+            VECTOR values[MAX_OUTS];
+            FOVEA_UNROLL for (int k = 0; k < filters; k++)
+                values[k] = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
+            FOVEA_UNROLL for (int r = 0; r < rows; r++) {
+                FOVEA_IN_ORDER;
+                VECTOR d = *(const VECTOR *)(x + (size_t)r * xStride + i);
+                FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = sums[r][k] + d * values[k];
+            }
+        } else {
+            VECTOR values[MAX_ROWS];
+            FOVEA_UNROLL for (int r = 0; r < rows; r++)
+                values[r] = *(const VECTOR *)(x + (size_t)r * xStride + i);
+            FOVEA_UNROLL for (int k = 0; k < filters; k++) {
+                FOVEA_IN_ORDER;
+                VECTOR d = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
+                FOVEA_UNROLL for (int r = 0; r < rows; r++) sums[r][k] = sums[r][k] + d * values[r];
+            }
         }
     }
     FOVEA_UNROLL for (int r = 0; r < rows; r++)
@@ -335,14 +348,17 @@ FOVEA_ALONE static void FOVEA_NAME(accumulate)(size_t filters, size_t rows, cons
     case FILTERS * 8 + ROWS:                                                                                       \
         FOVEA_NAME(accumulate_tile)(FILTERS, ROWS, p, dy, dyStride, x, count, rowStride, out);                     \
         break;
-#define FOVEA_CASES(ROWS) FOVEA_CASE(1, ROWS) FOVEA_CASE(2, ROWS) FOVEA_CASE(3, ROWS) FOVEA_CASE(4, ROWS)
+#define FOVEA_CASES(FILTERS)                                                                                       \
+    FOVEA_CASE(FILTERS, 1) FOVEA_CASE(FILTERS, 2) FOVEA_CASE(FILTERS, 3) FOVEA_CASE(FILTERS, 4) FOVEA_CASE(FILTERS, 5)
     switch (filters * 8 + rows) {
         FOVEA_CASES(1)
         FOVEA_CASES(2)
-        FOVEA_CASES(3)
 #if LANES == 16
+        FOVEA_CASES(3)
         FOVEA_CASES(4)
-        FOVEA_CASES(5)
+#else
+        FOVEA_CASE(3, 1) FOVEA_CASE(3, 2) FOVEA_CASE(3, 3)
+        FOVEA_CASE(4, 1) FOVEA_CASE(4, 2) FOVEA_CASE(4, 3)
 #endif
     }
 #undef FOVEA_CASE
@@ -356,9 +372,9 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
     const size_t first = s->outHeight * band / p->bands, height = s->outHeight * (band + 1) / p->bands - first;
     const size_t inputHeight = height + s->kernelHeight - 1;
     const size_t xStride = inputHeight * p->tiles * LANES, xPoint = s->channels * xStride;
-    const size_t dyStride = height * p->tiles * LANES, dyPoint = s->filters * dyStride;
-    float *x = scratch, *dy = scratch + p->points * xPoint, *sums = p->sums + unit * p->outSize;
-    float *biasSums = dy + p->points * dyPoint;
+    const size_t dyStride = height * p->tiles * LANES, dyPoint = p->bandFilters * dyStride;
+    float *biasSums = scratch, *x = scratch + s->filters * LANES, *dy = x + p->points * xPoint;
+    float *sums = p->sums + unit * p->outSize;
 
     for (size_t r = 0; r < inputHeight; r++) {
         ptrdiff_t row = (ptrdiff_t)(first + r) - (ptrdiff_t)s->padTop;
@@ -367,24 +383,23 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
                                   xPoint, xStride, x + r * p->tiles * LANES);
     }
     memset(biasSums, 0, s->filters * sizeof(VECTOR));
-    for (size_t r = 0; r < height; r++)
-        FOVEA_NAME(filter_gradients)(taps, p, p->dy + (first + r) * s->outWidth * s->batch + group * LANES, dyPoint,
-                                     dyStride, dy + r * p->tiles * LANES, p->sumsBias ? (VECTOR *)biasSums : NULL);
-
-    const size_t blocks = ceiling(s->filters, MAX_OUTS), count = height * p->tiles;
-    const size_t rowBlocks = ceiling(s->kernelHeight, MAX_ROWS(LANES)), rowStride = s->channels * s->filters;
-    for (size_t f = 0; f < p->points; f++)
-        for (size_t b = 0; b < blocks; b++) {
-            size_t k = s->filters * b / blocks, filters = s->filters * (b + 1) / blocks - k;
-            const float *d = dy + f * dyPoint + k * dyStride;
+    const size_t blocks = ceiling(s->filters, p->bandFilters), count = height * p->tiles;
+    const size_t rowBlocks = ceiling(s->kernelHeight, MAX_ROWS), rowStride = s->channels * s->filters;
+    for (size_t b = 0; b < blocks; b++) {
+        size_t k = s->filters * b / blocks, filters = s->filters * (b + 1) / blocks - k;
+        const float *rows = p->dy + (k * s->outHeight + first) * s->outWidth * s->batch + group * LANES;
+        for (size_t r = 0; r < height; r++, rows += s->outWidth * s->batch)
+            FOVEA_NAME(filter_gradients)(taps, p, filters, rows, dyPoint, dyStride, dy + r * p->tiles * LANES,
+                                         p->sumsBias ? (VECTOR *)biasSums + k : NULL);
+        for (size_t f = 0; f < p->points; f++)
             for (size_t c = 0; c < s->channels; c++)
                 for (size_t e = 0; e < rowBlocks; e++) {
-                    size_t u = s->kernelHeight * e / rowBlocks, rows = s->kernelHeight * (e + 1) / rowBlocks - u;
+                    size_t u = s->kernelHeight * e / rowBlocks, tapRows = s->kernelHeight * (e + 1) / rowBlocks - u;
                     const float *v = x + f * xPoint + c * xStride + u * p->tiles * LANES;
                     float *out = sums + ((f * s->kernelHeight + u) * s->channels + c) * s->filters + k;
-                    FOVEA_NAME(accumulate)(filters, rows, p, d, dyStride, v, count, rowStride, out);
+                    FOVEA_NAME(accumulate)(filters, tapRows, p, dy + f * dyPoint, dyStride, v, count, rowStride, out);
                 }
-        }
+    }
     for (size_t k = 0; k < s->filters; k++)
         FOVEA_NAME(sum_lanes)(1, (const VECTOR *)biasSums + k, sums + p->points * s->kernelHeight * rowStride + k);
 }
