@@ -88,6 +88,9 @@ public struct CPUBackend: Backend {
         }
     }
 
+    /// Whether kernels of Fovea's own multiply bfloat16 numbers here: on vectors, which AMX outruns.
+    package static var hasBFloat16Kernels: Bool { !Engine.hasAMX && fovea_has_bfloat16_convolution() != 0 }
+
     /// A plan of oneDNN primitives and kernels.
     ///
     /// - Throws: `GraphError` where the graph breaks a rule, `PlanError` where oneDNN, the processor or the memory does not

@@ -8,7 +8,7 @@ import Testing
 /// their inputs.
 @Suite(
     .enabled(
-        if: (try? CPUBackend.check(.bfloat16)) != nil, "this processor has no instructions for bfloat16"))
+        if: CPUBackend.hasBFloat16Kernels, "this processor has no instructions for bfloat16, or AMX"))
 struct BFloat16ConvolutionTests {
     struct Problem: Sendable, CustomStringConvertible {
         var batch = 2

@@ -1,16 +1,22 @@
 """PyTorch set up to be compared with, and the networks that stand for the zoo's."""
 
 import functools
+import importlib.util
+import os
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch.library import Library
 
-# torchvision registers a kernel for operations that the CPU wheel of torch does not define.
-_library = Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    _library.define(_name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+# torchvision registers a kernel for operations that its wheel for another build of torch than the one here cannot define.
+try:
+    _folder = importlib.util.find_spec("torchvision").submodule_search_locations[0]
+    torch.ops.load_library(os.path.join(_folder, "_C.so"))
+except OSError:
+    _library = Library("torchvision", "DEF")
+    for _name in ("nms", "qnms"):
+        _library.define(_name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 import timm  # noqa: E402
 import torchvision  # noqa: E402

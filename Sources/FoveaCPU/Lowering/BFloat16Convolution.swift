@@ -24,8 +24,7 @@ extension Compiler {
     }
 
     var hasBFloat16Kernels: Bool {
-        productType == .bfloat16 && activationLayout == .channelsLast && !Engine.hasAMX
-            && fovea_has_bfloat16_convolution() != 0
+        productType == .bfloat16 && activationLayout == .channelsLast && CPUBackend.hasBFloat16Kernels
     }
 
     private func isPointwise(_ convolution: Operation.Convolution, _ weight: Shape) -> Bool {

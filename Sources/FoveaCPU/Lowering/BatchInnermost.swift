@@ -89,8 +89,8 @@ extension Compiler {
     /// Forward each filter's results are transformed back, for which there are too few registers without AVX-512.
     private static func leastFilteredChannels(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Int {
         let hasFewRegisters = fovea_vector_lanes() == 8
-        if shape.kernelWidth == 5 { return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 2 : 1 }
-        return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 12 : 2
+        if shape.kernelWidth == 5 { return pass == FOVEA_BI_FORWARD ? 2 : 1 }
+        return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 6 : 2
     }
 
     /// Scratch memory for a pass by minimal filtering, for each thread.
