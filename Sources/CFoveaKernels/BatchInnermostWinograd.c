@@ -2,19 +2,18 @@
 #include "BatchInnermostReach.h"
 #include "WinogradPoints.h"
 
-// Rows of 3 or 5 taps are filtered with 6 or 8 products for 4 outputs, which are a tile; the rows of a kernel are summed up
-// as they are.
-#define OUTPUTS 4
+// Rows of 3 taps are filtered with 6 products for 4 outputs, which are a tile, rows of 5 with 8 for 4 or 9 for 5; the rows of a
+// kernel are summed up as they are.
+#define MAX_OUTPUTS 5
 #define MAX_TAPS 5
-#define MAX_POINTS (MAX_TAPS + OUTPUTS - 1)
-
-FOVEA_INLINE int tile_points(const int taps) { return taps + OUTPUTS - 1; }
+#define MAX_POINTS (MAX_TAPS + MAX_OUTPUTS - 1)
 
 // The most rows of a kernel.
 #define MAX_KERNEL_HEIGHT 8
 
-// The most filters or channels whose sums are in registers at a time, and with these the most tiles.
+// The most filters or channels whose sums are in registers at a time, also of one or two tiles, and with these the most tiles.
 #define MAX_OUTS 4
+#define MAX_OUTS_OF_FEW 6
 #define MAX_TILES(lanes) (lanes == 16 ? 6 : 3)
 
 // The most rows of taps whose sums are in registers at a time; those of 4 and 5 for half as many filters with 16 registers.
@@ -31,7 +30,8 @@ typedef struct {
     fovea_activation activation;
     int lanes, isBackward, sumsBias;
     size_t ins, outs, outHeight;   // of the images read and written
-    size_t points, tiles, groups;  // of a tile; of a row; vectors of the batch
+    size_t outputs, points;        // of a tile
+    size_t tiles, groups;          // of a row; vectors of the batch
     size_t bands, outSize;         // the parts of the rows that gradients are summed over, and the sums of each
     size_t bandFilters;            // the most filters of a band at a time
     size_t parts, partSize;        // the parts of the work, and the scratch memory of each
@@ -56,6 +56,12 @@ int fovea_bi_can_filter(const fovea_bi_convolution *s) {
            s->kernelHeight <= MAX_KERNEL_HEIGHT && s->filters <= 256;
 }
 
+// The outputs of a tile: 5, with more rounding and wider transforms, where the rows then take a tenth fewer products.
+static size_t tile_outputs(const fovea_bi_convolution *s) {
+    if (s->kernelWidth == 3) return 4;
+    return 10 * 9 * ceiling(s->outWidth, 5) <= 9 * 8 * ceiling(s->outWidth, 4) ? 5 : 4;
+}
+
 static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass) {
     filtering p = {.shape = s, .isBackward = pass == FOVEA_BI_BACKWARD_DATA};
     p.lanes = fovea_batch_lanes(s->batch);
@@ -63,8 +69,9 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
     p.ins = p.isBackward ? s->filters : s->channels;
     p.outs = p.isBackward ? s->channels : s->filters;
     p.outHeight = p.isBackward ? s->height : s->outHeight;
-    p.points = (size_t)tile_points((int)s->kernelWidth);
-    p.tiles = ceiling(s->outWidth, OUTPUTS);
+    p.outputs = tile_outputs(s);
+    p.points = s->kernelWidth + p.outputs - 1;
+    p.tiles = ceiling(s->outWidth, p.outputs);
     size_t row = p.points * p.tiles * (size_t)p.lanes;
     if (pass == FOVEA_BI_BACKWARD_WEIGHTS) {
         size_t most = CACHED_BYTES / sizeof(float) / (MAX_OUTS * p.tiles * (size_t)p.lanes);
@@ -109,7 +116,7 @@ static void filter_all(filtering *p, size_t threads, float *scratch) {
 }
 
 size_t fovea_bi_winograd_taps(const fovea_bi_convolution *s) {
-    return (size_t)tile_points((int)s->kernelWidth) * s->kernelHeight * s->channels * s->filters;
+    return (s->kernelWidth + tile_outputs(s) - 1) * s->kernelHeight * s->channels * s->filters;
 }
 
 void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *s, fovea_bi_pass pass, const float *weight, float *taps) {

@@ -12,6 +12,15 @@
 #define FOVEA_ALONE FOVEA_TARGET
 #endif
 
+// Calls a function that is compiled for the taps and the outputs of a tile.
+#define FOVEA_BY_TILE(call, p, ...)                \
+    if ((p)->shape->kernelWidth == 3)              \
+        FOVEA_NAME(call)(3, 4, p, __VA_ARGS__);    \
+    else if ((p)->outputs == 4)                    \
+        FOVEA_NAME(call)(5, 4, p, __VA_ARGS__);    \
+    else                                           \
+        FOVEA_NAME(call)(5, 5, p, __VA_ARGS__)
+
 // `count` elements of a row from `first` on, zero where the row has none.
 FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, ptrdiff_t first, size_t width, size_t batch,
                                            VECTOR *out) {
@@ -40,15 +49,15 @@ FOVEA_INLINE void FOVEA_NAME(store_columns)(const int count, const VECTOR *value
 }
 
 // A row of x, or zeros if `row` is null.
-FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, const float *row, size_t pointStride,
+FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const int outputs, const filtering *p, const float *row, size_t pointStride,
                                             size_t channelStride, float *out) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = tile_points(taps);
+    const int points = taps + outputs - 1;
     for (size_t c = 0; c < s->channels; c++, out += channelStride) {
         const float *plane = row ? row + c * s->height * s->width * s->batch : NULL;
         for (size_t t = 0; t < p->tiles; t++) {
             VECTOR d[MAX_POINTS], v[MAX_POINTS];
-            ptrdiff_t first = (ptrdiff_t)(t * OUTPUTS) - (ptrdiff_t)s->padLeft;
+            ptrdiff_t first = (ptrdiff_t)t * outputs - (ptrdiff_t)s->padLeft;
             FOVEA_NAME(load_columns)(points, plane, first, plane ? s->width : 0, s->batch, d);
             FOVEA_NAME(transform)(points, points, d, v);
             FOVEA_UNROLL for (int f = 0; f < points; f++)
@@ -58,20 +67,22 @@ FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const filtering *p, 
 }
 
 // A row of dy of some filters. Adds it to `sums` [filter], unless that is null.
-FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *p, size_t filters, const float *row,
+FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const int outputs, const filtering *p, size_t filters, const float *row,
                                                size_t pointStride, size_t channelStride, float *out, VECTOR *sums) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = tile_points(taps);
+    const int points = taps + outputs - 1;
     for (size_t k = 0; k < filters; k++, out += channelStride) {
         const float *plane = row + k * s->outHeight * s->outWidth * s->batch;
         VECTOR sum = {0};
         for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR d[OUTPUTS], v[MAX_POINTS];
-            FOVEA_NAME(load_columns)(OUTPUTS, plane, (ptrdiff_t)(t * OUTPUTS), s->outWidth, s->batch, d);
-            FOVEA_NAME(evaluate)(OUTPUTS, points, d, v);
+            VECTOR d[MAX_OUTPUTS], v[MAX_POINTS];
+            FOVEA_NAME(load_columns)(outputs, plane, (ptrdiff_t)t * outputs, s->outWidth, s->batch, d);
+            FOVEA_NAME(evaluate)(outputs, points, d, v);
             FOVEA_UNROLL for (int f = 0; f < points; f++)
                 *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
-            sum = sum + ((d[0] + d[1]) + (d[2] + d[3]));
+            VECTOR part = (d[0] + d[1]) + (d[2] + d[3]);
+            FOVEA_UNROLL for (int j = 4; j < outputs; j++) part = part + d[j];
+            sum = sum + part;
         }
         if (sums) sums[k] = sums[k] + sum;
     }
@@ -80,7 +91,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const filtering *
 // Some outs and tiles of one point: sums over the rows of taps and the channels.
 FOVEA_INLINE void FOVEA_NAME(multiply_tile)(const int outs, const int tiles, const filtering *p, const reached *rows,
                                             size_t source, size_t weight, float *products) {
-    VECTOR sums[MAX_OUTS][MAX_TILES(LANES)];
+    VECTOR sums[MAX_OUTS_OF_FEW][MAX_TILES(LANES)];
     FOVEA_UNROLL for (int k = 0; k < outs; k++) FOVEA_UNROLL for (int t = 0; t < tiles; t++) sums[k][t] = (VECTOR){0};
     const size_t ins = p->ins, inStep = p->tiles * LANES, tapStep = p->outs;
     for (size_t r = 0; r < rows->count; r++) {
@@ -105,18 +116,19 @@ FOVEA_ALONE static void FOVEA_NAME(multiply_row)(const filtering *p, const reach
 #define FOVEA_CASE(OUTS, TILES)                                                                                    \
     case OUTS * 8 + TILES: FOVEA_NAME(multiply_tile)(OUTS, TILES, p, rows, source, weight, out); break;
 #define FOVEA_CASES(TILES) FOVEA_CASE(1, TILES) FOVEA_CASE(2, TILES) FOVEA_CASE(3, TILES) FOVEA_CASE(4, TILES)
-    size_t outBlocks = ceiling(p->outs, MAX_OUTS), tileBlocks = ceiling(p->tiles, MAX_TILES(LANES));
+    size_t tileBlocks = ceiling(p->tiles, MAX_TILES(LANES));
     for (size_t f = 0; f < p->points; f++)
         for (size_t b = 0; b < tileBlocks; b++) {
             size_t t = p->tiles * b / tileBlocks, tiles = p->tiles * (b + 1) / tileBlocks - t;
+            size_t outBlocks = ceiling(p->outs, tiles <= 2 ? MAX_OUTS_OF_FEW : MAX_OUTS);
             for (size_t o = 0; o < outBlocks; o++) {
                 size_t k = p->outs * o / outBlocks, outs = p->outs * (o + 1) / outBlocks - k;
                 size_t source = (f * p->ins * p->tiles + t) * LANES;
                 size_t weight = f * p->shape->kernelHeight * p->ins * p->outs + k;
                 float *out = products + ((f * p->outs + k) * p->tiles + t) * LANES;
                 switch (outs * 8 + tiles) {
-                    FOVEA_CASES(1)
-                    FOVEA_CASES(2)
+                    FOVEA_CASES(1) FOVEA_CASE(5, 1) FOVEA_CASE(6, 1)
+                    FOVEA_CASES(2) FOVEA_CASE(5, 2) FOVEA_CASE(6, 2)
                     FOVEA_CASES(3)
 #if LANES == 16
                     FOVEA_CASES(4)
@@ -137,27 +149,27 @@ FOVEA_INLINE void FOVEA_NAME(load_products)(const int points, const filtering *p
 }
 
 // A row of y from its products.
-FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const filtering *p, const float *products, float *row) {
+FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const int outputs, const filtering *p, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = tile_points(taps);
+    const int points = taps + outputs - 1;
     for (size_t k = 0; k < s->filters; k++, row += s->outHeight * s->outWidth * s->batch) {
         float start = p->bias ? p->bias[k] : 0;
         for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR v[MAX_POINTS], y[OUTPUTS];
+            VECTOR v[MAX_POINTS], y[MAX_OUTPUTS];
             FOVEA_NAME(load_products)(points, p, products, k, t, v);
-            FOVEA_NAME(collect)(points, OUTPUTS, v, y);
-            FOVEA_UNROLL for (int j = 0; j < OUTPUTS; j++) y[j] = y[j] + start;
-            FOVEA_NAME(activate_vectors)(p->activation, OUTPUTS, y);
-            FOVEA_NAME(store_columns)(OUTPUTS, y, row, (ptrdiff_t)(t * OUTPUTS), s->outWidth, s->batch);
+            FOVEA_NAME(collect)(points, outputs, v, y);
+            FOVEA_UNROLL for (int j = 0; j < outputs; j++) y[j] = y[j] + start;
+            FOVEA_NAME(activate_vectors)(p->activation, outputs, y);
+            FOVEA_NAME(store_columns)(outputs, y, row, (ptrdiff_t)t * outputs, s->outWidth, s->batch);
         }
     }
 }
 
 // The transpose of `transform`.
 FOVEA_INLINE void FOVEA_NAME(spread_products)(const int points, const VECTOR *v, VECTOR *d) {
-    const float *at = points_of(points), p = at[0] * at[0], q = at[1] * at[1], r = at[2] * at[2];
-    VECTOR even[3], odd[3];
-    FOVEA_UNROLL for (int k = 0; k < points / 2 - 1; k++) {
+    const float *at = points_of(points), p = at[0] * at[0], q = at[1] * at[1];
+    VECTOR even[4], odd[4];
+    FOVEA_UNROLL for (int k = 0; k < pairs_of(points); k++) {
         even[k] = v[1 + 2 * k] + v[2 + 2 * k];
         odd[k] = (v[1 + 2 * k] - v[2 + 2 * k]) * at[k];
     }
@@ -170,32 +182,53 @@ FOVEA_INLINE void FOVEA_NAME(spread_products)(const int points, const VECTOR *v,
         d[5] = v[5];
         return;
     }
-    const float pairs = p * q + q * r + r * p;
-    d[0] = -(v[0] * (p * q * r));
-    d[1] = odd[0] * (q * r) + odd[1] * (r * p) + odd[2] * (p * q) - v[7] * (p * q * r);
-    d[2] = even[0] * (q * r) + even[1] * (r * p) + even[2] * (p * q) + v[0] * pairs;
-    d[3] = v[7] * pairs - odd[0] * (q + r) - odd[1] * (r + p) - odd[2] * (p + q);
-    d[4] = -(v[0] * (p + q + r) + even[0] * (q + r) + even[1] * (r + p) + even[2] * (p + q));
-    d[5] = odd[0] + odd[1] + odd[2] - v[7] * (p + q + r);
-    d[6] = even[0] + even[1] + even[2] + v[0];
-    d[7] = v[7];
+    if (points == 8) {
+        const float r = at[2] * at[2], pairs = p * q + q * r + r * p;
+        d[0] = -(v[0] * (p * q * r));
+        d[1] = odd[0] * (q * r) + odd[1] * (r * p) + odd[2] * (p * q) - v[7] * (p * q * r);
+        d[2] = even[0] * (q * r) + even[1] * (r * p) + even[2] * (p * q) + v[0] * pairs;
+        d[3] = v[7] * pairs - odd[0] * (q + r) - odd[1] * (r + p) - odd[2] * (p + q);
+        d[4] = -(v[0] * (p + q + r) + even[0] * (q + r) + even[1] * (r + p) + even[2] * (p + q));
+        d[5] = odd[0] + odd[1] + odd[2] - v[7] * (p + q + r);
+        d[6] = even[0] + even[1] + even[2] + v[0];
+        d[7] = v[7];
+        return;
+    }
+    const other_squares others = squares_without(0);
+    d[0] = v[0] * (p * others.product);
+    d[2] = v[0] * -(p * others.pairs + others.product);
+    d[4] = v[0] * (p * others.sum + others.pairs);
+    d[6] = v[0] * -(p + others.sum);
+    d[8] = v[0];
+    d[1] = d[3] = d[5] = d[7] = (VECTOR){0};
+    FOVEA_UNROLL for (int k = 0; k < 4; k++) {
+        const other_squares o = squares_without(k);
+        d[1] = d[1] - odd[k] * o.product;
+        d[2] = d[2] - even[k] * o.product;
+        d[3] = d[3] + odd[k] * o.pairs;
+        d[4] = d[4] + even[k] * o.pairs;
+        d[5] = d[5] - odd[k] * o.sum;
+        d[6] = d[6] - even[k] * o.sum;
+        d[7] = d[7] + odd[k];
+        d[8] = d[8] + even[k];
+    }
 }
 
 // A row of dx from its products: the tiles overlap, and what one has for the next is carried on.
-FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const filtering *p, const float *products, float *row) {
+FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const int outputs, const filtering *p, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = tile_points(taps);
+    const int points = taps + outputs - 1;
     for (size_t c = 0; c < s->channels; c++, row += s->height * s->width * s->batch) {
         VECTOR carried[MAX_TAPS - 1];
         FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = (VECTOR){0};
         ptrdiff_t column = -(ptrdiff_t)s->padLeft;
-        for (size_t t = 0; t < p->tiles; t++, column += OUTPUTS) {
+        for (size_t t = 0; t < p->tiles; t++, column += outputs) {
             VECTOR v[MAX_POINTS], d[MAX_POINTS];
             FOVEA_NAME(load_products)(points, p, products, c, t, v);
             FOVEA_NAME(spread_products)(points, v, d);
             FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) d[j] = d[j] + carried[j];
-            FOVEA_NAME(store_columns)(OUTPUTS, d, row, column, s->width, s->batch);
-            FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = d[OUTPUTS + j];
+            FOVEA_NAME(store_columns)(outputs, d, row, column, s->width, s->batch);
+            FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = d[outputs + j];
         }
         FOVEA_NAME(store_columns)(taps - 1, carried, row, column, s->width, s->batch);
         column += taps - 1;
@@ -205,7 +238,7 @@ FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const filtering *
 }
 
 // Rows of y or of dx. The transformed rows that the next one reads again stay in a ring of as many as a kernel has.
-FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const filtering *p, size_t begin, size_t end, float *scratch) {
+FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const int outputs, const filtering *p, size_t begin, size_t end, float *scratch) {
     const fovea_bi_convolution *s = p->shape;
     const ptrdiff_t sourceHeight = (ptrdiff_t)(p->isBackward ? s->outHeight : s->height);
     const size_t sourceWidth = p->isBackward ? s->outWidth : s->width;
@@ -227,9 +260,9 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const filtering *p, si
             if (row >= next) {
                 const float *source = p->source + (size_t)row * sourceWidth * s->batch + group * LANES;
                 if (p->isBackward)
-                    FOVEA_NAME(filter_gradients)(taps, p, s->filters, source, pointStride, p->tiles * LANES, ring, NULL);
+                    FOVEA_NAME(filter_gradients)(taps, outputs, p, s->filters, source, pointStride, p->tiles * LANES, ring, NULL);
                 else
-                    FOVEA_NAME(filter_inputs)(taps, p, source, pointStride, p->tiles * LANES, ring);
+                    FOVEA_NAME(filter_inputs)(taps, outputs, p, source, pointStride, p->tiles * LANES, ring);
                 next = row + 1;
             }
             rows.source[rows.count] = ring;
@@ -238,23 +271,20 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const filtering *p, si
         FOVEA_NAME(multiply_row)(p, &rows, products);
         float *out = p->out + (size_t)i * outWidth * s->batch + group * LANES;
         if (p->isBackward)
-            FOVEA_NAME(finish_gradients)(taps, p, products, out);
+            FOVEA_NAME(finish_gradients)(taps, outputs, p, products, out);
         else
-            FOVEA_NAME(finish_outputs)(taps, p, products, out);
+            FOVEA_NAME(finish_outputs)(taps, outputs, p, products, out);
     }
 }
 
 FOVEA_TARGET static void FOVEA_NAME(filter)(const filtering *p, size_t begin, size_t end, float *scratch) {
-    if (p->shape->kernelWidth == 3)
-        FOVEA_NAME(filter_rows)(3, p, begin, end, scratch);
-    else
-        FOVEA_NAME(filter_rows)(5, p, begin, end, scratch);
+    FOVEA_BY_TILE(filter_rows, p, begin, end, scratch);
 }
 
 // The taps as [point][row][in][out].
-FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p, const float *weight) {
+FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const int outputs, const filtering *p, const float *weight) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = tile_points(taps);
+    const int points = taps + outputs - 1;
     const size_t rows = s->kernelHeight, area = rows * (size_t)taps;
     const size_t outStep = p->isBackward ? area : s->channels * area, inStep = p->isBackward ? s->channels * area : area;
     for (size_t r = 0; r < rows; r++)
@@ -262,25 +292,23 @@ FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const filtering *p,
             for (size_t k = 0; k < p->outs; k += LANES) {
                 size_t count = p->outs - k < LANES ? p->outs - k : LANES;
                 const float *w = weight + r * (size_t)taps + c * inStep + k * outStep;
-                VECTOR row[MAX_TAPS], v[1][8];
+                VECTOR row[MAX_TAPS], v[MAX_POINTS];
                 FOVEA_UNROLL for (int j = 0; j < taps; j++) {
                     float lane[LANES] = {0};
                     for (size_t l = 0; l < count; l++) lane[l] = w[l * outStep + (size_t)j];
                     row[j] = *(const VECTOR *)lane;
                 }
-                FOVEA_NAME(evaluate)(taps, points, row, v[0]);
-                FOVEA_NAME(scale)(1, points, v);
-                FOVEA_UNROLL for (int f = 0; f < points; f++)
-                    memcpy(p->taps + (((size_t)f * rows + r) * p->ins + c) * p->outs + k, &v[0][f],
+                FOVEA_NAME(evaluate)(taps, points, row, v);
+                FOVEA_UNROLL for (int f = 0; f < points; f++) {
+                    v[f] = v[f] * scales_of(points)[f];
+                    memcpy(p->taps + (((size_t)f * rows + r) * p->ins + c) * p->outs + k, &v[f],
                            count * sizeof(float));
+                }
             }
 }
 
 FOVEA_TARGET static void FOVEA_NAME(filter_taps)(const filtering *p, const float *weight) {
-    if (p->shape->kernelWidth == 3)
-        FOVEA_NAME(filter_taps_of)(3, p, weight);
-    else
-        FOVEA_NAME(filter_taps_of)(5, p, weight);
+    FOVEA_BY_TILE(filter_taps_of, p, weight);
 }
 
 // Lanes whose number has the bit `half` hold sums of b, the others of a: of two lanes that differ in that bit.
@@ -366,7 +394,7 @@ FOVEA_ALONE static void FOVEA_NAME(accumulate)(size_t filters, size_t rows, cons
 }
 
 // The sums [point][row][channel][filter], and those of dy [filter] behind them, over some rows of some images.
-FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_t unit, float *scratch) {
+FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const int outputs, const filtering *p, size_t unit, float *scratch) {
     const fovea_bi_convolution *s = p->shape;
     const size_t group = unit / p->bands, band = unit % p->bands;
     const size_t first = s->outHeight * band / p->bands, height = s->outHeight * (band + 1) / p->bands - first;
@@ -379,7 +407,7 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
     for (size_t r = 0; r < inputHeight; r++) {
         ptrdiff_t row = (ptrdiff_t)(first + r) - (ptrdiff_t)s->padTop;
         int isInside = row >= 0 && row < (ptrdiff_t)s->height;
-        FOVEA_NAME(filter_inputs)(taps, p, isInside ? p->source + (size_t)row * s->width * s->batch + group * LANES : NULL,
+        FOVEA_NAME(filter_inputs)(taps, outputs, p, isInside ? p->source + (size_t)row * s->width * s->batch + group * LANES : NULL,
                                   xPoint, xStride, x + r * p->tiles * LANES);
     }
     memset(biasSums, 0, s->filters * sizeof(VECTOR));
@@ -389,7 +417,7 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
         size_t k = s->filters * b / blocks, filters = s->filters * (b + 1) / blocks - k;
         const float *rows = p->dy + (k * s->outHeight + first) * s->outWidth * s->batch + group * LANES;
         for (size_t r = 0; r < height; r++, rows += s->outWidth * s->batch)
-            FOVEA_NAME(filter_gradients)(taps, p, filters, rows, dyPoint, dyStride, dy + r * p->tiles * LANES,
+            FOVEA_NAME(filter_gradients)(taps, outputs, p, filters, rows, dyPoint, dyStride, dy + r * p->tiles * LANES,
                                          p->sumsBias ? (VECTOR *)biasSums + k : NULL);
         for (size_t f = 0; f < p->points; f++)
             for (size_t c = 0; c < s->channels; c++)
@@ -406,29 +434,26 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const filtering *p, size_
 
 FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin, size_t end, float *scratch) {
     for (size_t unit = begin; unit < end; unit++) {
-        if (p->shape->kernelWidth == 3)
-            FOVEA_NAME(sum_band)(3, p, unit, scratch);
-        else
-            FOVEA_NAME(sum_band)(5, p, unit, scratch);
+        FOVEA_BY_TILE(sum_band, p, unit, scratch);
     }
 }
 
 // The gradients of taps from `units` sums, LANES of them at a time.
-FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filtering *p, size_t units, float *dweight,
+FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const int outputs, const filtering *p, size_t units, float *dweight,
                                                    size_t begin, size_t end) {
     const fovea_bi_convolution *s = p->shape;
-    const int points = tile_points(taps);
+    const int points = taps + outputs - 1;
     const size_t total = s->kernelHeight * s->channels * s->filters;
     for (size_t place = begin * LANES; place < end * LANES; place += LANES) {
-        VECTOR sums[1][8], values[MAX_TAPS];
+        VECTOR sums[MAX_POINTS], values[MAX_TAPS];
         size_t count = total - place < LANES ? total - place : LANES;
         FOVEA_UNROLL for (int f = 0; f < points; f++) {
-            sums[0][f] = (VECTOR){0};
+            sums[f] = (VECTOR){0};
             for (size_t unit = 0; unit < units; unit++)
-                sums[0][f] = sums[0][f] + *(const VECTOR *)(p->sums + unit * p->outSize + (size_t)f * total + place);
+                sums[f] = sums[f] + *(const VECTOR *)(p->sums + unit * p->outSize + (size_t)f * total + place);
+            sums[f] = sums[f] * scales_of(points)[f];
         }
-        FOVEA_NAME(scale)(1, points, sums);
-        FOVEA_NAME(collect)(points, taps, sums[0], values);
+        FOVEA_NAME(collect)(points, taps, sums, values);
         float lanes[MAX_TAPS][LANES];
         FOVEA_UNROLL for (int j = 0; j < taps; j++) *(VECTOR *)lanes[j] = values[j];
         for (size_t l = 0; l < count; l++) {
@@ -442,13 +467,11 @@ FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const filteri
 
 FOVEA_TARGET static void FOVEA_NAME(collect_gradients)(const filtering *p, size_t units, float *dweight, size_t begin,
                                                        size_t end) {
-    if (p->shape->kernelWidth == 3)
-        FOVEA_NAME(collect_gradients_of)(3, p, units, dweight, begin, end);
-    else
-        FOVEA_NAME(collect_gradients_of)(5, p, units, dweight, begin, end);
+    FOVEA_BY_TILE(collect_gradients_of, p, units, dweight, begin, end);
 }
 
 #undef FOVEA_ALONE
+#undef FOVEA_BY_TILE
 #undef FOVEA_BY_TAPS
 #undef FOVEA_BOTH_AXES
 #undef VECTOR

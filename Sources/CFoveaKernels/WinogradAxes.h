@@ -16,6 +16,19 @@ FOVEA_INLINE void FOVEA_NAME(transform)(const int points, const int same, const 
         v[5] = d[5] - d[3] * (p + q) + d[1] * (p * q);
         return;
     }
+    if (points == 9) {
+        const other_squares others = squares_without(0);
+        v[0] = d[8] - d[6] * (p + others.sum) + d[4] * (p * others.sum + others.pairs) -
+               d[2] * (p * others.pairs + others.product) + d[0] * (p * others.product);
+        FOVEA_UNROLL for (int k = 0; k < 4; k++) {
+            const other_squares o = squares_without(k);
+            VECTOR even = d[8] - d[6] * o.sum + d[4] * o.pairs - d[2] * o.product;
+            VECTOR odd = (d[7] - d[5] * o.sum + d[3] * o.pairs - d[1] * o.product) * at[k];
+            v[1 + 2 * k] = even + odd;
+            v[2 + 2 * k] = even - odd;
+        }
+        return;
+    }
     v[0] = d[6] - d[4] * (p + q + r) + d[2] * (p * q + q * r + r * p) - d[0] * (p * q * r);
     FOVEA_UNROLL for (int k = 0; k < 3; k++) {
         const float sum = p + q + r - at[k] * at[k], product = p * q * r / (at[k] * at[k]);
@@ -26,40 +39,40 @@ FOVEA_INLINE void FOVEA_NAME(transform)(const int points, const int same, const 
     v[7] = d[7] - d[5] * (p + q + r) + d[3] * (p * q + q * r + r * p) - d[1] * (p * q * r);
 }
 
-// The values of a polynomial of `count` coefficients at the points, at infinity the last one.
+// The values of a polynomial of `count` coefficients at the points, at infinity, if that is one, the last one.
 FOVEA_INLINE void FOVEA_NAME(evaluate)(const int count, const int points, const VECTOR *c, VECTOR *v) {
     const float *at = points_of(points);
     v[0] = c[0];
-    FOVEA_UNROLL for (int k = 0; k < points / 2 - 1; k++) {
+    FOVEA_UNROLL for (int k = 0; k < pairs_of(points); k++) {
         VECTOR even = c[count - 2 + count % 2], odd = c[count - 1 - count % 2];
         FOVEA_UNROLL for (int i = count - 4 + count % 2; i >= 0; i -= 2) even = c[i] + even * (at[k] * at[k]);
         FOVEA_UNROLL for (int i = count - 3 - count % 2; i >= 1; i -= 2) odd = c[i] + odd * (at[k] * at[k]);
         v[1 + 2 * k] = even + odd * at[k];
         v[2 + 2 * k] = even - odd * at[k];
     }
-    v[points - 1] = c[count - 1];
+    if (points % 2 == 0) v[points - 1] = c[count - 1];
 }
 
 // The transpose of that.
 FOVEA_INLINE void FOVEA_NAME(collect)(const int points, const int count, const VECTOR *v, VECTOR *c) {
     const float *at = points_of(points);
-    VECTOR even[3], odd[3];
+    VECTOR even[4], odd[4];
     c[0] = v[0];
     c[1] = (VECTOR){0};
-    FOVEA_UNROLL for (int k = 0; k < points / 2 - 1; k++) {
+    FOVEA_UNROLL for (int k = 0; k < pairs_of(points); k++) {
         even[k] = v[1 + 2 * k] + v[2 + 2 * k];
         odd[k] = (v[1 + 2 * k] - v[2 + 2 * k]) * at[k];
         c[0] = c[0] + even[k];
         c[1] = k == 0 ? odd[k] : c[1] + odd[k];
     }
     FOVEA_UNROLL for (int i = 2; i < count; i++) {
-        FOVEA_UNROLL for (int k = 0; k < points / 2 - 1; k++) {
+        FOVEA_UNROLL for (int k = 0; k < pairs_of(points); k++) {
             VECTOR *power = i % 2 == 0 ? &even[k] : &odd[k];
             *power = *power * (at[k] * at[k]);
             c[i] = k == 0 ? *power : c[i] + *power;
         }
     }
-    c[count - 1] = c[count - 1] + v[points - 1];
+    if (points % 2 == 0) c[count - 1] = c[count - 1] + v[points - 1];
 }
 
 // Numbers of which each row, unless there is but one, and each column is scaled as the values of taps are.

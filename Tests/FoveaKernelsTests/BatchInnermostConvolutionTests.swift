@@ -9,9 +9,9 @@ import Testing
         shape.channels = Int.random(in: 1...20, using: &random)
         shape.filters = Int.random(in: 1...20, using: &random)
         shape.height = Int.random(in: 1...7, using: &random)
-        shape.width = Int.random(in: 1...9, using: &random)
+        shape.width = Int.random(in: 1...13, using: &random)
         shape.outHeight = Int.random(in: 1...4, using: &random)
-        shape.outWidth = Int.random(in: 1...7, using: &random)
+        shape.outWidth = Int.random(in: 1...11, using: &random)
         let isPointwise = Int.random(in: 0..<5, using: &random) == 0
         shape.kernelHeight = isPointwise ? 1 : Int.random(in: 1...7, using: &random)
         shape.kernelWidth = isPointwise ? 1 : Int.random(in: 1...7, using: &random)

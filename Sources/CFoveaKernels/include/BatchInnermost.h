@@ -41,8 +41,8 @@ typedef enum { FOVEA_BI_FORWARD, FOVEA_BI_BACKWARD_DATA, FOVEA_BI_BACKWARD_WEIGH
 /// Whether the following can compute a convolution: rows of 3 or 5 taps without strides.
 int fovea_bi_can_filter(const fovea_bi_convolution *shape);
 
-// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8. Each works
-// on as many threads as it is told, with memory for each.
+// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8, or 5 with 9. Each
+// works on as many threads as it is told, with memory for each.
 
 /// The number of floats of scratch memory of a pass for each thread.
 size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass);
