@@ -56,11 +56,16 @@ FOVEA_INLINE void average_pixel(ptrdiff_t rows, ptrdiff_t columns, float factor,
     }
 }
 
+// Windows of 2x2 side by side: the most common ones, for which nothing need be found for each pixel.
+static int is_of_pairs(const fovea_bi_pooling *s) {
+    return fovea_bi_has_tiles(s) && s->windowHeight == 2 && s->windowWidth == 2;
+}
+
 FOVEA_CLONES static void average_range(void *pointer, size_t begin, size_t end) {
     const pooling *p = pointer;
     const fovea_bi_pooling *s = p->shape;
     ptrdiff_t batch = (ptrdiff_t)s->batch, row = (ptrdiff_t)s->width * batch;
-    int hasPairs = fovea_bi_has_tiles(s) && s->windowHeight == 2 && s->windowWidth == 2;
+    int hasPairs = is_of_pairs(s);
     float *y = p->out + begin * s->outWidth * s->batch;
     for (size_t unit = begin; unit < end; unit++) {
         fovea_reach rows = rows_of_output(s, unit % s->outHeight);
@@ -241,20 +246,24 @@ FOVEA_CLONES static void max_range(void *pointer, size_t begin, size_t end) {
     const pooling *p = pointer;
     const fovea_bi_pooling *s = p->shape;
     ptrdiff_t batch = (ptrdiff_t)s->batch, row = (ptrdiff_t)s->width * batch;
+    int hasPairs = is_of_pairs(s);
     size_t pixel = begin * s->outWidth;
     for (size_t unit = begin; unit < end; unit++) {
         fovea_reach rows = rows_of_output(s, unit % s->outHeight);
+        const float *x = first_under(p, unit / s->outHeight, rows, columns_of_output(s, 0));
         for (size_t j = 0; j < s->outWidth; j++, pixel++) {
-            fovea_reach columns = columns_of_output(s, j);
-            const float *x = first_under(p, unit / s->outHeight, rows, columns);
             float *y = p->out + pixel * s->batch;
             uint8_t *places = p->index ? p->index + pixel * s->batch : NULL;
+            if (hasPairs) {
+                max_pixel(2, 2, 0, 2, batch, row, x, y, places);
+                x += 2 * batch;
+                continue;
+            }
+            fovea_reach columns = columns_of_output(s, j);
+            x = first_under(p, unit / s->outHeight, rows, columns);
             uint32_t windowWidth = (uint32_t)s->windowWidth;
             uint32_t first = (uint32_t)rows.tap * windowWidth + (uint32_t)columns.tap;
-            if (rows.count == 2 && columns.count == 2)
-                max_pixel(2, 2, first, windowWidth, batch, row, x, y, places);
-            else
-                max_pixel(rows.count, columns.count, first, windowWidth, batch, row, x, y, places);
+            max_pixel(rows.count, columns.count, first, windowWidth, batch, row, x, y, places);
         }
     }
 }
