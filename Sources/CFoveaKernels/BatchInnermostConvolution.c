@@ -122,7 +122,7 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const flo
 }
 
 void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
-                                     const float *dy, float *dweight, float *dbias) {
+                                     const float *dy, float *dweight) {
     // The samples of a block are the columns of a kernel, the blocks its channels.
     fovea_bi_convolution shape = {features, blocks, 1, batch, units, 1, 1, 1, batch, 1, 1, 0, 0};
     ptrdiff_t length = (ptrdiff_t)batch, width = (ptrdiff_t)features;
@@ -137,10 +137,4 @@ void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t feature
                     .columnWeight = 1,
                     .blockWeight = length};
     correlate(&p);
-    if (!dbias) return;
-    for (size_t u = 0; u < units; u++) {
-        dbias[u] = 0;
-        for (size_t b = 0; b < blocks; b++)
-            for (size_t n = 0; n < batch; n++) dbias[u] += dy[(b * units + u) * batch + n];
-    }
 }

@@ -49,8 +49,8 @@ FOVEA_INLINE void FOVEA_NAME(store_columns)(const int count, const VECTOR *value
 }
 
 // A row of x, or zeros if `row` is null.
-FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const int outputs, const filtering *p, const float *row, size_t pointStride,
-                                            size_t channelStride, float *out) {
+FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const int outputs, const filtering *p, const float *row,
+                                            size_t pointStride, size_t channelStride, float *out) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
     for (size_t c = 0; c < s->channels; c++, out += channelStride) {
@@ -67,8 +67,9 @@ FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const int outputs, c
 }
 
 // A row of dy of some filters. Adds it to `sums` [filter], unless that is null.
-FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const int outputs, const filtering *p, size_t filters, const float *row,
-                                               size_t pointStride, size_t channelStride, float *out, VECTOR *sums) {
+FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const int outputs, const filtering *p, size_t filters,
+                                               const float *row, size_t pointStride, size_t channelStride, float *out,
+                                               VECTOR *sums) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
     for (size_t k = 0; k < filters; k++, out += channelStride) {
@@ -149,7 +150,8 @@ FOVEA_INLINE void FOVEA_NAME(load_products)(const int points, const filtering *p
 }
 
 // A row of y from its products.
-FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const int outputs, const filtering *p, const float *products, float *row) {
+FOVEA_INLINE void FOVEA_NAME(finish_outputs)(const int taps, const int outputs, const filtering *p,
+                                             const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
     for (size_t k = 0; k < s->filters; k++, row += s->outHeight * s->outWidth * s->batch) {
@@ -215,7 +217,8 @@ FOVEA_INLINE void FOVEA_NAME(spread_products)(const int points, const VECTOR *v,
 }
 
 // A row of dx from its products: the tiles overlap, and what one has for the next is carried on.
-FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const int outputs, const filtering *p, const float *products, float *row) {
+FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const int outputs, const filtering *p,
+                                               const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
     for (size_t c = 0; c < s->channels; c++, row += s->height * s->width * s->batch) {
@@ -238,7 +241,8 @@ FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const int outputs
 }
 
 // Rows of y or of dx. The transformed rows that the next one reads again stay in a ring of as many as a kernel has.
-FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const int outputs, const filtering *p, size_t begin, size_t end, float *scratch) {
+FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const int outputs, const filtering *p, size_t begin,
+                                          size_t end, float *scratch) {
     const fovea_bi_convolution *s = p->shape;
     const ptrdiff_t sourceHeight = (ptrdiff_t)(p->isBackward ? s->outHeight : s->height);
     const size_t sourceWidth = p->isBackward ? s->outWidth : s->width;
@@ -260,7 +264,8 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const int outputs, con
             if (row >= next) {
                 const float *source = p->source + (size_t)row * sourceWidth * s->batch + group * LANES;
                 if (p->isBackward)
-                    FOVEA_NAME(filter_gradients)(taps, outputs, p, s->filters, source, pointStride, p->tiles * LANES, ring, NULL);
+                    FOVEA_NAME(filter_gradients)(taps, outputs, p, s->filters, source, pointStride, p->tiles * LANES, ring,
+                                                 NULL);
                 else
                     FOVEA_NAME(filter_inputs)(taps, outputs, p, source, pointStride, p->tiles * LANES, ring);
                 next = row + 1;
@@ -343,24 +348,18 @@ FOVEA_INLINE void FOVEA_NAME(accumulate_tile)(const int filters, const int rows,
     FOVEA_UNROLL for (int r = 0; r < rows; r++)
         FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = (VECTOR){0};
     const size_t xStride = p->tiles * LANES;
+    const int heldAreFilters = filters < rows;
     for (size_t i = 0; i < count * LANES; i += LANES) {
-        if (filters < rows) {  // the fewer stay in registers
-            VECTOR values[MAX_OUTS];
-            FOVEA_UNROLL for (int k = 0; k < filters; k++)
-                values[k] = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
-            FOVEA_UNROLL for (int r = 0; r < rows; r++) {
-                FOVEA_IN_ORDER;
-                VECTOR d = *(const VECTOR *)(x + (size_t)r * xStride + i);
-                FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = sums[r][k] + d * values[k];
-            }
-        } else {
-            VECTOR values[MAX_ROWS];
-            FOVEA_UNROLL for (int r = 0; r < rows; r++)
-                values[r] = *(const VECTOR *)(x + (size_t)r * xStride + i);
-            FOVEA_UNROLL for (int k = 0; k < filters; k++) {
-                FOVEA_IN_ORDER;
-                VECTOR d = *(const VECTOR *)(dy + (size_t)k * dyStride + i);
-                FOVEA_UNROLL for (int r = 0; r < rows; r++) sums[r][k] = sums[r][k] + d * values[r];
+        // The fewer of both stay in registers.
+        VECTOR held[MAX_OUTS];
+        FOVEA_UNROLL for (int j = 0; j < (heldAreFilters ? filters : rows); j++)
+            held[j] = *(const VECTOR *)(heldAreFilters ? dy + (size_t)j * dyStride + i : x + (size_t)j * xStride + i);
+        FOVEA_UNROLL for (int j = 0; j < (heldAreFilters ? rows : filters); j++) {
+            FOVEA_IN_ORDER;
+            VECTOR d = *(const VECTOR *)(heldAreFilters ? x + (size_t)j * xStride + i : dy + (size_t)j * dyStride + i);
+            FOVEA_UNROLL for (int h = 0; h < (heldAreFilters ? filters : rows); h++) {
+                VECTOR *sum = heldAreFilters ? &sums[j][h] : &sums[h][j];
+                *sum = *sum + d * held[h];
             }
         }
     }
@@ -407,8 +406,8 @@ FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const int outputs, const 
     for (size_t r = 0; r < inputHeight; r++) {
         ptrdiff_t row = (ptrdiff_t)(first + r) - (ptrdiff_t)s->padTop;
         int isInside = row >= 0 && row < (ptrdiff_t)s->height;
-        FOVEA_NAME(filter_inputs)(taps, outputs, p, isInside ? p->source + (size_t)row * s->width * s->batch + group * LANES : NULL,
-                                  xPoint, xStride, x + r * p->tiles * LANES);
+        const float *source = isInside ? p->source + (size_t)row * s->width * s->batch + group * LANES : NULL;
+        FOVEA_NAME(filter_inputs)(taps, outputs, p, source, xPoint, xStride, x + r * p->tiles * LANES);
     }
     memset(biasSums, 0, s->filters * sizeof(VECTOR));
     const size_t blocks = ceiling(s->filters, p->bandFilters), count = height * p->tiles;
@@ -439,8 +438,8 @@ FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin,
 }
 
 // The gradients of taps from `units` sums, LANES of them at a time.
-FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const int outputs, const filtering *p, size_t units, float *dweight,
-                                                   size_t begin, size_t end) {
+FOVEA_INLINE void FOVEA_NAME(collect_gradients_of)(const int taps, const int outputs, const filtering *p, size_t units,
+                                                   float *dweight, size_t begin, size_t end) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
     const size_t total = s->kernelHeight * s->channels * s->filters;

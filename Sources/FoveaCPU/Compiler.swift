@@ -384,14 +384,13 @@ struct Compiler {
         let forms = inputs + shared + outputs + scratch
         let offsets = forms.map { $0.layout.offset * $0.layout.dtype.size }
         let body = { (starts: [UnsafeMutableRawPointer]) in makeBody(zip(starts, offsets).map { $0 + $1 }) }
-        func isSliced(_ forms: [Form], _ value: Bool) -> [Bool] { forms.map { _ in value } }
         add(
             Step(
                 name: stepName(name), path: path, body: .kernel(body, implementation: implementation),
                 reads: (inputs + shared).map(\.buffer), writes: (outputs + scratch).map(\.buffer),
                 flops: flops, byteCount: Self.byteCount(inputs + shared + outputs), blocks: blocks,
-                isSliced: isSliced(inputs, true) + isSliced(shared, false) + isSliced(outputs, true)
-                    + isSliced(scratch, false),
+                isSliced: inputs.map { _ in true } + shared.map { _ in false } + outputs.map { _ in true }
+                    + scratch.map { _ in false },
                 inPlace: inPlace.map { ($0.output.buffer, $0.input.buffer) },
                 layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
                     + (outputs.first.map { "\($0.layout)" } ?? "")))

@@ -158,7 +158,11 @@ import Testing
         let dy = random.floats(blocks * units * batch)
         var dWeight = [Float](repeating: .nan, count: units * features)
         var dBias = [Float](repeating: .nan, count: units)
-        fovea_bi_dense_backward_weights(blocks, batch, features, units, x, dy, &dWeight, &dBias)
+        fovea_bi_dense_backward_weights(blocks, batch, features, units, x, dy, &dWeight)
+        var blockSums = [Float](repeating: .nan, count: blocks * units)
+        fovea_sum_columns(blocks * units, batch, dy, &blockSums)
+        var scratch = [Double](repeating: .nan, count: (fovea_sum_rows_scratch(blocks, units) + 7) / 8)
+        fovea_sum_rows(blocks, units, blockSums, &dBias, &scratch)
         for u in 0..<units {
             var bias = Sum()
             for b in 0..<blocks { for n in 0..<batch { bias.add(Double(dy[(b * units + u) * batch + n])) } }

@@ -68,10 +68,9 @@ void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t
                                        float *dweight, float *dbias);
 
 /// The gradient of a dense product's weights from `blocks` blocks of `batch` samples: `dweight[u,f] = sum over n of dy[u,n] *
-/// x[n,f]` and `dbias[u] = sum over n of dy[u,n]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. `features`
-/// is a multiple of 8. `dbias` may be null.
+/// x[n,f]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. `features` is a multiple of 8.
 void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
-                                     const float *dy, float *dweight, float *dbias);
+                                     const float *dy, float *dweight);
 
 /// The sizes of a pooling. Padding at the bottom and right follows from the output's size.
 typedef struct {

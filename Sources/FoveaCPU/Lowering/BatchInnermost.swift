@@ -261,7 +261,7 @@ extension Compiler {
     }
 
     /// Adds up the rows of `parts`.
-    private mutating func addBlocks(_ parts: Form, into sum: Form, path: String) {
+    mutating func addBlocks(_ parts: Form, into sum: Form, path: String) {
         let (rows, columns) = (parts.layout.dimensions[0], parts.layout.dimensions[1])
         let scratch = makePlainForm([(fovea_sum_rows_scratch(rows, columns) + 3) / 4])
         emitKernel("sum of blocks", path: path, reading: [parts], writing: [sum], scratch: [scratch]) {

@@ -76,17 +76,22 @@ extension Compiler {
         let dy = try form(of: node.inputs[1], in: .batchInnermostVectors(dyShape))
         let (blocks, features, units) = (batchBlocks(of: dy), xShape[1], dyShape[1])
         let gradients = makeParameterGradients(of: node, weights: .plain([units, features]))
+        let hasBias = gradients.count == 2
+        var outputs = gradients
+        if hasBias, blocks > 1 { outputs[1] = makePlainForm([blocks, units]) }
         emitKernel(
-            node.operation.name, path: node.path, reading: [x, dy], writing: gradients,
+            node.operation.name, path: node.path, reading: [x, dy], writing: outputs,
             flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let db = gradients.count == 2 ? p[3] : nil
+            let batch = dyShape[0] / blocks
+            let biasSums = hasBias ? p[3] : nil
             return {
-                fovea_bi_dense_backward_weights(
-                    blocks, dyShape[0] / blocks, features, units, p[0], p[1], p[2], db)
+                fovea_bi_dense_backward_weights(blocks, batch, features, units, p[0], p[1], p[2])
+                if let biasSums { fovea_sum_columns(blocks * units, batch, p[1], biasSums) }
             }
         }
+        if hasBias, blocks > 1 { addBlocks(outputs[1], into: gradients[1], path: node.path) }
     }
 }
 
