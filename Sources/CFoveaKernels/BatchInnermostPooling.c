@@ -1,17 +1,14 @@
 #include <math.h>
 #include <string.h>
+#include "BatchInnermostPooling.h"
 #include "BatchInnermostReach.h"
 
 typedef struct {
     const fovea_bi_pooling *shape;
     const float *x;
-    float *out;
+    float *y;
     uint8_t *index;
-    const uint8_t *places;
     int countPadding;
-    // What the gradient goes through besides: the activation whose result was pooled.
-    fovea_activation activation;
-    const float *y;
 } pooling;
 
 // A unit of work is a row of a plane.
@@ -66,7 +63,7 @@ FOVEA_CLONES static void average_range(void *pointer, size_t begin, size_t end) 
     const fovea_bi_pooling *s = p->shape;
     ptrdiff_t batch = (ptrdiff_t)s->batch, row = (ptrdiff_t)s->width * batch;
     int hasPairs = is_of_pairs(s);
-    float *y = p->out + begin * s->outWidth * s->batch;
+    float *y = p->y + begin * s->outWidth * s->batch;
     for (size_t unit = begin; unit < end; unit++) {
         fovea_reach rows = rows_of_output(s, unit % s->outHeight);
         if (hasPairs) {
@@ -86,7 +83,7 @@ FOVEA_CLONES static void average_range(void *pointer, size_t begin, size_t end) 
 }
 
 void fovea_bi_average_pool(const fovea_bi_pooling *s, int countPadding, const float *x, float *y) {
-    pooling p = {.shape = s, .x = x, .out = y, .countPadding = countPadding};
+    pooling p = {.shape = s, .x = x, .y = y, .countPadding = countPadding};
     fovea_parallel_for(s->channels * s->outHeight, grain(s, s->outWidth), average_range, &p);
 }
 
@@ -122,52 +119,50 @@ FOVEA_INLINE void pass_activation(fovea_activation activation, const float *y, f
     }
 }
 
-// A row of a plane of the image: `dx` and `y` there, where the outputs of the windows over it begin, how
-// many of its pixels they cover, and which of their rows it is.
+// A row of a plane of the image: where the outputs of the windows over it begin, how many of its pixels they cover, and which of
+// their rows it is.
 typedef struct {
-    float *dx;
-    const float *y;
     size_t out, covered, row;
 } tile_row;
 
-FOVEA_INLINE tile_row row_of_tiles(const pooling *p, size_t unit) {
-    const fovea_bi_pooling *s = p->shape;
-    size_t h = unit % s->height, i = h / s->windowHeight, start = unit * s->width * s->batch;
-    tile_row row = {.dx = p->out + start, .y = p->y ? p->y + start : NULL, .row = h % s->windowHeight};
+FOVEA_INLINE tile_row row_of_tiles(const fovea_bi_pooling *s, size_t unit) {
+    size_t h = unit % s->height, i = h / s->windowHeight;
+    tile_row row = {.row = h % s->windowHeight};
     row.out = (unit / s->height * s->outHeight + i) * s->outWidth * s->batch;
     row.covered = i < s->outHeight ? s->outWidth * s->windowWidth : 0;
     return row;
 }
 
-FOVEA_INLINE void average_tiles(const pooling *p, fovea_activation activation, size_t begin, size_t end) {
-    const fovea_bi_pooling *s = p->shape;
-    size_t batch = s->batch, width = s->windowWidth;
+FOVEA_INLINE void average_tiles(const fovea_bi_pooled_gradient *p, fovea_activation activation, size_t width, size_t begin,
+                                size_t end, float *dx) {
+    const fovea_bi_pooling *s = &p->pooling;
+    size_t batch = s->batch;
     float factor = 1 / (float)(s->windowHeight * width);
-    for (size_t unit = begin; unit < end; unit++) {
-        tile_row row = row_of_tiles(p, unit);
-        const float *dy = p->x + row.out;
+    const float *y = p->y ? p->y + begin * s->width * batch : NULL;
+    for (size_t unit = begin; unit < end; unit++, dx += s->width * batch, y = y ? y + s->width * batch : NULL) {
+        tile_row row = row_of_tiles(s, unit);
+        const float *dy = p->dy + row.out;
         for (size_t h = 0; h < row.covered; h += width, dy += batch) {
             for (size_t n = 0; n < batch; n += 8) {
                 fovea_float8 part = *(const fovea_float8 *)(dy + n) * factor;
                 for (size_t v = 0; v < width; v++) {
                     size_t place = (h + v) * batch + n;
                     fovea_float8 g = part;
-                    pass_activation(activation, row.y + place, &g);
-                    *(fovea_float8 *)(row.dx + place) = g;
+                    pass_activation(activation, y + place, &g);
+                    *(fovea_float8 *)(dx + place) = g;
                 }
             }
         }
-        memset(row.dx + row.covered * batch, 0, (s->width - row.covered) * batch * sizeof(float));
+        memset(dx + row.covered * batch, 0, (s->width - row.covered) * batch * sizeof(float));
     }
 }
 
-FOVEA_INLINE void average_any(const pooling *p, size_t begin, size_t end) {
-    const fovea_bi_pooling *s = p->shape;
+FOVEA_INLINE void average_any(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    const fovea_bi_pooling *s = &p->pooling;
     ptrdiff_t batch = (ptrdiff_t)s->batch, outWidth = (ptrdiff_t)s->outWidth;
-    float *dx = p->out + begin * s->width * s->batch;
     for (size_t unit = begin; unit < end; unit++) {
         fovea_reach rows = rows_of_input(s, unit % s->height);
-        const float *plane = p->x + (ptrdiff_t)(unit / s->height * s->outHeight) * outWidth * batch;
+        const float *plane = p->dy + (ptrdiff_t)(unit / s->height * s->outHeight) * outWidth * batch;
         for (size_t h = 0; h < s->width; h++, dx += batch) {
             fovea_reach columns = columns_of_input(s, h);
             if (rows.count <= 0 || columns.count <= 0) memset(dx, 0, s->batch * sizeof(float));
@@ -190,33 +185,34 @@ FOVEA_INLINE void average_any(const pooling *p, size_t begin, size_t end) {
 }
 
 // Rows of the gradient that have been made, through the activation.
-FOVEA_INLINE void pass_rows(const pooling *p, size_t begin, size_t end) {
-    size_t row = p->shape->width * p->shape->batch, count = (end - begin) * row;
+FOVEA_INLINE void pass_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    size_t row = p->pooling.width * p->pooling.batch, count = (end - begin) * row;
     if (p->activation == FOVEA_IDENTITY) return;
-    float *dx = p->out + begin * row;
     for (size_t i = 0; i < count; i += 8)
         pass_activation(p->activation, p->y + begin * row + i, (fovea_float8 *)(dx + i));
 }
 
-FOVEA_CLONES static void average_gradient_range(void *pointer, size_t begin, size_t end) {
-    const pooling *p = pointer;
-    if (!fovea_bi_has_tiles(p->shape)) {
-        average_any(p, begin, end);
-        pass_rows(p, begin, end);
-        return;
+// Calls a function that is compiled for the activation and for windows of two columns.
+#define FOVEA_BY_WIDTH(call, p, activation, ...)                 \
+    if ((p)->pooling.windowWidth == 2)                           \
+        call(p, activation, 2, __VA_ARGS__);                     \
+    else                                                         \
+        call(p, activation, (p)->pooling.windowWidth, __VA_ARGS__)
+#define FOVEA_BY_ACTIVATION(call, p, ...)                                        \
+    switch ((p)->activation) {                                                   \
+    case FOVEA_IDENTITY: FOVEA_BY_WIDTH(call, p, FOVEA_IDENTITY, __VA_ARGS__); break; \
+    case FOVEA_RELU: FOVEA_BY_WIDTH(call, p, FOVEA_RELU, __VA_ARGS__); break;    \
+    case FOVEA_TANH: FOVEA_BY_WIDTH(call, p, FOVEA_TANH, __VA_ARGS__); break;    \
+    case FOVEA_SIGMOID: FOVEA_BY_WIDTH(call, p, FOVEA_SIGMOID, __VA_ARGS__); break; \
     }
-    switch (p->activation) {
-    case FOVEA_IDENTITY: average_tiles(p, FOVEA_IDENTITY, begin, end); break;
-    case FOVEA_RELU: average_tiles(p, FOVEA_RELU, begin, end); break;
-    case FOVEA_TANH: average_tiles(p, FOVEA_TANH, begin, end); break;
-    case FOVEA_SIGMOID: average_tiles(p, FOVEA_SIGMOID, begin, end); break;
-    }
-}
 
-void fovea_bi_average_pool_gradient(const fovea_bi_pooling *s, int countPadding, const float *dy,
-                                    fovea_activation activation, const float *y, float *dx) {
-    pooling p = {.shape = s, .x = dy, .out = dx, .countPadding = countPadding, .activation = activation, .y = y};
-    fovea_parallel_for(s->channels * s->height, grain(s, s->width), average_gradient_range, &p);
+FOVEA_CLONES static void average_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    if (fovea_bi_has_tiles(&p->pooling)) {
+        FOVEA_BY_ACTIVATION(average_tiles, p, begin, end, dx)
+    } else {
+        average_any(p, begin, end, dx);
+        pass_rows(p, begin, end, dx);
+    }
 }
 
 typedef uint8_t bytes8 __attribute__((vector_size(8), aligned(1), may_alias));
@@ -252,7 +248,7 @@ FOVEA_CLONES static void max_range(void *pointer, size_t begin, size_t end) {
         fovea_reach rows = rows_of_output(s, unit % s->outHeight);
         const float *x = first_under(p, unit / s->outHeight, rows, columns_of_output(s, 0));
         for (size_t j = 0; j < s->outWidth; j++, pixel++) {
-            float *y = p->out + pixel * s->batch;
+            float *y = p->y + pixel * s->batch;
             uint8_t *places = p->index ? p->index + pixel * s->batch : NULL;
             if (hasPairs) {
                 max_pixel(2, 2, 0, 2, batch, row, x, y, places);
@@ -269,7 +265,7 @@ FOVEA_CLONES static void max_range(void *pointer, size_t begin, size_t end) {
 }
 
 void fovea_bi_max_pool(const fovea_bi_pooling *s, const float *x, float *y, uint8_t *index) {
-    pooling p = {.shape = s, .x = x, .out = y, .index = index};
+    pooling p = {.shape = s, .x = x, .y = y, .index = index};
     fovea_parallel_for(s->channels * s->outHeight, grain(s, s->outWidth), max_range, &p);
 }
 
@@ -284,13 +280,15 @@ FOVEA_INLINE void pass_chosen(int adds, ptrdiff_t batch, uint32_t tap, const uin
     }
 }
 
-FOVEA_INLINE void max_tiles(const pooling *p, fovea_activation activation, size_t begin, size_t end) {
-    const fovea_bi_pooling *s = p->shape;
-    size_t batch = s->batch, width = s->windowWidth;
-    for (size_t unit = begin; unit < end; unit++) {
-        tile_row row = row_of_tiles(p, unit);
-        const float *dy = p->x + row.out;
-        const uint8_t *places = p->places + row.out;
+FOVEA_INLINE void max_tiles(const fovea_bi_pooled_gradient *p, fovea_activation activation, size_t width, size_t begin,
+                            size_t end, float *dx) {
+    const fovea_bi_pooling *s = &p->pooling;
+    size_t batch = s->batch;
+    const float *y = p->y ? p->y + begin * s->width * batch : NULL;
+    for (size_t unit = begin; unit < end; unit++, dx += s->width * batch, y = y ? y + s->width * batch : NULL) {
+        tile_row row = row_of_tiles(s, unit);
+        const float *dy = p->dy + row.out;
+        const uint8_t *places = p->index + row.out;
         uint32_t tap = (uint32_t)(row.row * width);
         for (size_t h = 0; h < row.covered; h += width, dy += batch, places += batch) {
             for (size_t n = 0; n < batch; n += 8) {
@@ -300,19 +298,18 @@ FOVEA_INLINE void max_tiles(const pooling *p, fovea_activation activation, size_
                     size_t target = (h + v) * batch + n;
                     fovea_word8 chosen = (fovea_word8)(place == (fovea_word8){0} + (tap + (uint32_t)v));
                     fovea_float8 g = (fovea_float8)(chosen & whole);
-                    pass_activation(activation, row.y + target, &g);
-                    *(fovea_float8 *)(row.dx + target) = g;
+                    pass_activation(activation, y + target, &g);
+                    *(fovea_float8 *)(dx + target) = g;
                 }
             }
         }
-        memset(row.dx + row.covered * batch, 0, (s->width - row.covered) * batch * sizeof(float));
+        memset(dx + row.covered * batch, 0, (s->width - row.covered) * batch * sizeof(float));
     }
 }
 
-FOVEA_INLINE void max_any(const pooling *p, size_t begin, size_t end) {
-    const fovea_bi_pooling *s = p->shape;
+FOVEA_INLINE void max_any(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    const fovea_bi_pooling *s = &p->pooling;
     ptrdiff_t batch = (ptrdiff_t)s->batch, outWidth = (ptrdiff_t)s->outWidth;
-    float *dx = p->out + begin * s->width * s->batch;
     for (size_t unit = begin; unit < end; unit++) {
         fovea_reach rows = rows_of_input(s, unit % s->height);
         ptrdiff_t plane = (ptrdiff_t)(unit / s->height * s->outHeight) * outWidth * batch;
@@ -326,32 +323,44 @@ FOVEA_INLINE void max_any(const pooling *p, size_t begin, size_t end) {
                                                   (ptrdiff_t)s->windowWidth +
                                               columns.tap + v * (ptrdiff_t)s->strideWidth);
                     if (u == 0 && v == 0)
-                        pass_chosen(0, batch, tap, p->places + out, p->x + out, dx);
+                        pass_chosen(0, batch, tap, p->index + out, p->dy + out, dx);
                     else
-                        pass_chosen(1, batch, tap, p->places + out, p->x + out, dx);
+                        pass_chosen(1, batch, tap, p->index + out, p->dy + out, dx);
                 }
             }
         }
     }
 }
 
-FOVEA_CLONES static void max_gradient_range(void *pointer, size_t begin, size_t end) {
-    const pooling *p = pointer;
-    if (!fovea_bi_has_tiles(p->shape)) {
-        max_any(p, begin, end);
-        pass_rows(p, begin, end);
-        return;
-    }
-    switch (p->activation) {
-    case FOVEA_IDENTITY: max_tiles(p, FOVEA_IDENTITY, begin, end); break;
-    case FOVEA_RELU: max_tiles(p, FOVEA_RELU, begin, end); break;
-    case FOVEA_TANH: max_tiles(p, FOVEA_TANH, begin, end); break;
-    case FOVEA_SIGMOID: max_tiles(p, FOVEA_SIGMOID, begin, end); break;
+FOVEA_CLONES static void max_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    if (fovea_bi_has_tiles(&p->pooling)) {
+        FOVEA_BY_ACTIVATION(max_tiles, p, begin, end, dx)
+    } else {
+        max_any(p, begin, end, dx);
+        pass_rows(p, begin, end, dx);
     }
 }
 
-void fovea_bi_max_pool_gradient(const fovea_bi_pooling *s, const uint8_t *index, const float *dy,
-                                fovea_activation activation, const float *y, float *dx) {
-    pooling p = {.shape = s, .x = dy, .out = dx, .places = index, .activation = activation, .y = y};
-    fovea_parallel_for(s->channels * s->height, grain(s, s->width), max_gradient_range, &p);
+void fovea_bi_pool_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    if (p->index)
+        max_gradient_rows(p, begin, end, dx);
+    else
+        average_gradient_rows(p, begin, end, dx);
+}
+
+typedef struct {
+    const fovea_bi_pooled_gradient *gradient;
+    float *dx;
+} gradient_context;
+
+static void gradient_range(void *pointer, size_t begin, size_t end) {
+    const gradient_context *c = pointer;
+    const fovea_bi_pooling *s = &c->gradient->pooling;
+    fovea_bi_pool_gradient_rows(c->gradient, begin, end, c->dx + begin * s->width * s->batch);
+}
+
+void fovea_bi_pool_gradient(const fovea_bi_pooled_gradient *p, float *dx) {
+    const fovea_bi_pooling *s = &p->pooling;
+    gradient_context c = {p, dx};
+    fovea_parallel_for(s->channels * s->height, grain(s, s->width), gradient_range, &c);
 }

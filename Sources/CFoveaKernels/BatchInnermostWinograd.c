@@ -1,4 +1,5 @@
 #include <string.h>
+#include "BatchInnermostPooling.h"
 #include "BatchInnermostReach.h"
 #include "WinogradPoints.h"
 
@@ -20,12 +21,16 @@
 #define MAX_ROWS 5
 static int most_filters(int lanes, size_t kernelHeight) { return lanes == 16 || kernelHeight <= 3 ? MAX_OUTS : MAX_OUTS / 2; }
 
-// The tiles of MAX_OUTS filters of dy that stay in the first cache.
+// The most vectors of the batch that sums go over: a line of the cache.
+#define MAX_UNIT_GROUPS(lanes) (16 / (size_t)(lanes))
+
+// The tiles of MAX_OUTS filters of a vector of dy that stay in the first cache.
 #define CACHED_BYTES 16384
 
 typedef struct {
     const fovea_bi_convolution *shape;
     const float *source, *dy, *bias;
+    const fovea_bi_pooled_gradient *pooled;  // what dy is made of, unless null
     float *out, *taps, *sums, *scratch;
     fovea_activation activation;
     int lanes, isBackward, sumsBias;
@@ -33,6 +38,7 @@ typedef struct {
     size_t outputs, points;        // of a tile
     size_t tiles, groups;          // of a row; vectors of the batch
     size_t bands, outSize;         // the parts of the rows that gradients are summed over, and the sums of each
+    size_t unitGroups, shares;     // the vectors of the batch that they are summed over; the shares of the filters of each such sum
     size_t bandFilters;            // the most filters of a band at a time
     size_t parts, partSize;        // the parts of the work, and the scratch memory of each
 } filtering;
@@ -42,6 +48,11 @@ typedef struct {
     size_t count;
     const float *source[MAX_KERNEL_HEIGHT], *taps[MAX_KERNEL_HEIGHT];
 } reached;
+
+// The transformed rows of a band: the vectors of the batch, and the numbers of each.
+typedef struct {
+    size_t groups, xGroup, dyGroup;
+} banded;
 
 static size_t ceiling(size_t count, size_t size) { return (count + size - 1) / size; }
 
@@ -73,14 +84,16 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
     p.points = s->kernelWidth + p.outputs - 1;
     p.tiles = ceiling(s->outWidth, p.outputs);
     size_t row = p.points * p.tiles * (size_t)p.lanes;
+    p.unitGroups = p.shares = 1;
     if (pass == FOVEA_BI_BACKWARD_WEIGHTS) {
+        p.unitGroups = p.groups < MAX_UNIT_GROUPS(p.lanes) ? p.groups : MAX_UNIT_GROUPS(p.lanes);
         size_t most = CACHED_BYTES / sizeof(float) / (MAX_OUTS * p.tiles * (size_t)p.lanes);
         p.bands = ceiling(s->outHeight, most > 0 ? most : 1);
         p.bandFilters = (size_t)most_filters(p.lanes, s->kernelHeight);
         size_t height = ceiling(s->outHeight, p.bands);
         p.outSize = rounded(p.points * s->kernelHeight * s->channels * s->filters + s->filters) + 16;
-        p.partSize = row * (s->channels * (height + s->kernelHeight - 1) + p.bandFilters * height) +
-                     s->filters * (size_t)p.lanes;
+        p.partSize = row * p.unitGroups * (s->channels * (height + s->kernelHeight - 1) + p.bandFilters * height) +
+                     s->filters * (size_t)p.lanes + s->outWidth * s->batch;
     } else {
         p.partSize = row * (p.ins * s->kernelHeight + p.outs);
     }
@@ -92,9 +105,14 @@ size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *s, fovea_bi_pass pa
     return filtering_of(s, pass).partSize;
 }
 
+// The rows of outputs, or the bands whose sums are made.
+static size_t units_of(const filtering *p) {
+    return p->bands ? ceiling(p->groups, p->unitGroups) * p->bands : p->groups * p->outHeight;
+}
+
 static void filter_parts(void *context, size_t begin, size_t end) {
     const filtering *p = context;
-    size_t units = p->groups * (p->bands ? p->bands : p->outHeight);
+    size_t units = units_of(p) * p->shares;
     for (size_t part = begin; part < end; part++) {
         size_t first = units * part / p->parts, last = units * (part + 1) / p->parts;
         float *scratch = p->scratch + part * p->partSize;
@@ -111,6 +129,11 @@ static void filter_all(filtering *p, size_t threads, float *scratch) {
     size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
     int slot = fovea_slot();
     p->parts = slot >= 0 || work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : threads;
+    // Who has a share makes the transformed rows of x anew.
+    if (p->bands && units_of(p) < p->parts) {
+        size_t blocks = ceiling(s->filters, p->bandFilters);
+        p->shares = p->parts < blocks ? p->parts : blocks;
+    }
     p->scratch = scratch + (slot > 0 ? (size_t)slot : 0) * p->partSize;
     fovea_parallel_for(p->parts, 1, filter_parts, p);
 }
@@ -147,14 +170,15 @@ void fovea_bi_winograd_backward_data(const fovea_bi_convolution *s, size_t threa
 
 size_t fovea_bi_winograd_sums(const fovea_bi_convolution *s) {
     filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS);
-    return p.groups * p.bands * p.outSize;
+    return units_of(&p) * p.outSize;
 }
 
 void fovea_bi_winograd_sum_weights(const fovea_bi_convolution *s, size_t threads, const float *x, const float *dy,
-                                   int sumsBias, float *sums, float *scratch) {
+                                   const fovea_bi_pooled_gradient *pooled, int sumsBias, float *sums, float *scratch) {
     filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS);
     p.source = x;
     p.dy = dy;
+    p.pooled = pooled;
     p.sumsBias = sumsBias;
     p.sums = sums;
     filter_all(&p, threads, scratch);
@@ -175,7 +199,7 @@ void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *s, size_t blo
                                        float *dbias) {
     filtering p = filtering_of(s, FOVEA_BI_BACKWARD_WEIGHTS);
     p.sums = (float *)sums;
-    collection c = {&p, blocks * p.groups * p.bands, dweight};
+    collection c = {&p, blocks * units_of(&p), dweight};
     size_t total = s->kernelHeight * s->channels * s->filters, vectors = ceiling(total, (size_t)p.lanes);
     size_t work = c.units * p.points * (size_t)p.lanes;
     fovea_parallel_for(vectors, FOVEA_GRAIN / (work + 1), collect_range, &c);

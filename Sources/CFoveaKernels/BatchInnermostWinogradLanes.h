@@ -66,27 +66,22 @@ FOVEA_INLINE void FOVEA_NAME(filter_inputs)(const int taps, const int outputs, c
     }
 }
 
-// A row of dy of some filters. Adds it to `sums` [filter], unless that is null.
-FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const int outputs, const filtering *p, size_t filters,
-                                               const float *row, size_t pointStride, size_t channelStride, float *out,
-                                               VECTOR *sums) {
+// A row of dy of one filter. Adds it to `sums`, unless that is null.
+FOVEA_INLINE void FOVEA_NAME(filter_gradients)(const int taps, const int outputs, const filtering *p, const float *row,
+                                               size_t pointStride, float *out, VECTOR *sums) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
-    for (size_t k = 0; k < filters; k++, out += channelStride) {
-        const float *plane = row + k * s->outHeight * s->outWidth * s->batch;
-        VECTOR sum = {0};
-        for (size_t t = 0; t < p->tiles; t++) {
-            VECTOR d[MAX_OUTPUTS], v[MAX_POINTS];
-            FOVEA_NAME(load_columns)(outputs, plane, (ptrdiff_t)t * outputs, s->outWidth, s->batch, d);
-            FOVEA_NAME(evaluate)(outputs, points, d, v);
-            FOVEA_UNROLL for (int f = 0; f < points; f++)
-                *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
-            VECTOR part = (d[0] + d[1]) + (d[2] + d[3]);
-            FOVEA_UNROLL for (int j = 4; j < outputs; j++) part = part + d[j];
-            sum = sum + part;
-        }
-        if (sums) sums[k] = sums[k] + sum;
+    VECTOR sum = {0};
+    for (size_t t = 0; t < p->tiles; t++) {
+        VECTOR d[MAX_OUTPUTS], v[MAX_POINTS];
+        FOVEA_NAME(load_columns)(outputs, row, (ptrdiff_t)t * outputs, s->outWidth, s->batch, d);
+        FOVEA_NAME(evaluate)(outputs, points, d, v);
+        FOVEA_UNROLL for (int f = 0; f < points; f++) *(VECTOR *)(out + (size_t)f * pointStride + t * LANES) = v[f];
+        VECTOR part = (d[0] + d[1]) + (d[2] + d[3]);
+        FOVEA_UNROLL for (int j = 4; j < outputs; j++) part = part + d[j];
+        sum = sum + part;
     }
+    if (sums) *sums = *sums + sum;
 }
 
 // Some outs and tiles of one point: sums over the rows of taps and the channels.
@@ -263,11 +258,10 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const int outputs, con
             float *ring = scratch + (size_t)row % s->kernelHeight * slot;
             if (row >= next) {
                 const float *source = p->source + (size_t)row * sourceWidth * s->batch + group * LANES;
-                if (p->isBackward)
-                    FOVEA_NAME(filter_gradients)(taps, outputs, p, s->filters, source, pointStride, p->tiles * LANES, ring,
-                                                 NULL);
-                else
-                    FOVEA_NAME(filter_inputs)(taps, outputs, p, source, pointStride, p->tiles * LANES, ring);
+                if (!p->isBackward) FOVEA_NAME(filter_inputs)(taps, outputs, p, source, pointStride, p->tiles * LANES, ring);
+                for (size_t k = 0; p->isBackward && k < s->filters; k++)
+                    FOVEA_NAME(filter_gradients)(taps, outputs, p, source + k * s->outHeight * sourceWidth * s->batch,
+                                                 pointStride, ring + k * p->tiles * LANES, NULL);
                 next = row + 1;
             }
             rows.source[rows.count] = ring;
@@ -340,40 +334,40 @@ FOVEA_INLINE void FOVEA_NAME(sum_lanes)(const int count, const VECTOR *v, float 
     FOVEA_UNROLL for (int i = 0; i < count; i++) out[i] = sums[0][(i & 1) * (LANES / 2) + (i >> 1) * (LANES / 4)];
 }
 
-// Some filters and rows of taps of one point and channel: sums over `count` tiles of some rows.
+// Some filters and rows of taps of one point and channel: sums over all tiles of some rows.
 FOVEA_INLINE void FOVEA_NAME(accumulate_tile)(const int filters, const int rows, const filtering *p, const float *dy,
-                                              size_t dyStride, const float *x, size_t count, size_t rowStride,
-                                              float *out) {
+                                              const float *x, const banded *b, size_t rowStride, float *out) {
     VECTOR sums[MAX_ROWS][MAX_OUTS];
     FOVEA_UNROLL for (int r = 0; r < rows; r++)
         FOVEA_UNROLL for (int k = 0; k < filters; k++) sums[r][k] = (VECTOR){0};
-    const size_t xStride = p->tiles * LANES;
+    const size_t xStride = p->tiles * LANES, dyStride = b->groups * b->dyGroup;
     const int heldAreFilters = filters < rows;
-    for (size_t i = 0; i < count * LANES; i += LANES) {
-        // The fewer of both stay in registers.
-        VECTOR held[MAX_OUTS];
-        FOVEA_UNROLL for (int j = 0; j < (heldAreFilters ? filters : rows); j++)
-            held[j] = *(const VECTOR *)(heldAreFilters ? dy + (size_t)j * dyStride + i : x + (size_t)j * xStride + i);
-        FOVEA_UNROLL for (int j = 0; j < (heldAreFilters ? rows : filters); j++) {
-            FOVEA_IN_ORDER;
-            VECTOR d = *(const VECTOR *)(heldAreFilters ? x + (size_t)j * xStride + i : dy + (size_t)j * dyStride + i);
-            FOVEA_UNROLL for (int h = 0; h < (heldAreFilters ? filters : rows); h++) {
-                VECTOR *sum = heldAreFilters ? &sums[j][h] : &sums[h][j];
-                *sum = *sum + d * held[h];
+    for (size_t g = 0; g < b->groups; g++, x += b->xGroup, dy += b->dyGroup)
+        for (size_t i = 0; i < b->dyGroup; i += LANES) {
+            // The fewer of both stay in registers.
+            VECTOR held[MAX_OUTS];
+            FOVEA_UNROLL for (int j = 0; j < (heldAreFilters ? filters : rows); j++)
+                held[j] = *(const VECTOR *)(heldAreFilters ? dy + (size_t)j * dyStride + i : x + (size_t)j * xStride + i);
+            FOVEA_UNROLL for (int j = 0; j < (heldAreFilters ? rows : filters); j++) {
+                FOVEA_IN_ORDER;
+                VECTOR d =
+                    *(const VECTOR *)(heldAreFilters ? x + (size_t)j * xStride + i : dy + (size_t)j * dyStride + i);
+                FOVEA_UNROLL for (int h = 0; h < (heldAreFilters ? filters : rows); h++) {
+                    VECTOR *sum = heldAreFilters ? &sums[j][h] : &sums[h][j];
+                    *sum = *sum + d * held[h];
+                }
             }
         }
-    }
     FOVEA_UNROLL for (int r = 0; r < rows; r++)
         FOVEA_NAME(sum_lanes)(filters, sums[r], out + (size_t)r * rowStride);
 }
 
 // Calls that, in a function of its own: constants of the transforms would take its registers.
 FOVEA_ALONE static void FOVEA_NAME(accumulate)(size_t filters, size_t rows, const filtering *p, const float *dy,
-                                               size_t dyStride, const float *x, size_t count, size_t rowStride,
-                                               float *out) {
+                                               const float *x, const banded *b, size_t rowStride, float *out) {
 #define FOVEA_CASE(FILTERS, ROWS)                                                                                  \
     case FILTERS * 8 + ROWS:                                                                                       \
-        FOVEA_NAME(accumulate_tile)(FILTERS, ROWS, p, dy, dyStride, x, count, rowStride, out);                     \
+        FOVEA_NAME(accumulate_tile)(FILTERS, ROWS, p, dy, x, b, rowStride, out);                                   \
         break;
 #define FOVEA_CASES(FILTERS)                                                                                       \
     FOVEA_CASE(FILTERS, 1) FOVEA_CASE(FILTERS, 2) FOVEA_CASE(FILTERS, 3) FOVEA_CASE(FILTERS, 4) FOVEA_CASE(FILTERS, 5)
@@ -392,48 +386,62 @@ FOVEA_ALONE static void FOVEA_NAME(accumulate)(size_t filters, size_t rows, cons
 #undef FOVEA_CASES
 }
 
-// The sums [point][row][channel][filter], and those of dy [filter] behind them, over some rows of some images.
-FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const int outputs, const filtering *p, size_t unit, float *scratch) {
+// The sums [point][row][channel][filter], and those of dy [filter] behind them, of some filters, over some rows of some images.
+FOVEA_INLINE void FOVEA_NAME(sum_band)(const int taps, const int outputs, const filtering *p, size_t item, float *scratch) {
     const fovea_bi_convolution *s = p->shape;
-    const size_t group = unit / p->bands, band = unit % p->bands;
+    const size_t unit = item / p->shares, share = item % p->shares;
+    const size_t firstGroup = unit / p->bands * p->unitGroups, band = unit % p->bands;
     const size_t first = s->outHeight * band / p->bands, height = s->outHeight * (band + 1) / p->bands - first;
-    const size_t inputHeight = height + s->kernelHeight - 1;
-    const size_t xStride = inputHeight * p->tiles * LANES, xPoint = s->channels * xStride;
-    const size_t dyStride = height * p->tiles * LANES, dyPoint = p->bandFilters * dyStride;
+    const size_t inputHeight = height + s->kernelHeight - 1, rowSize = p->tiles * LANES;
+    banded b = {.xGroup = inputHeight * rowSize, .dyGroup = height * rowSize};
+    b.groups = p->groups - firstGroup < p->unitGroups ? p->groups - firstGroup : p->unitGroups;
+    // Lie as [point][channel or filter][group][row][tile].
+    const size_t xStride = b.groups * b.xGroup, xPoint = s->channels * xStride;
+    const size_t dyStride = b.groups * b.dyGroup, dyPoint = p->bandFilters * dyStride;
     float *biasSums = scratch, *x = scratch + s->filters * LANES, *dy = x + p->points * xPoint;
-    float *sums = p->sums + unit * p->outSize;
+    float *made = dy + p->points * dyPoint, *sums = p->sums + unit * p->outSize;
 
     for (size_t r = 0; r < inputHeight; r++) {
         ptrdiff_t row = (ptrdiff_t)(first + r) - (ptrdiff_t)s->padTop;
         int isInside = row >= 0 && row < (ptrdiff_t)s->height;
-        const float *source = isInside ? p->source + (size_t)row * s->width * s->batch + group * LANES : NULL;
-        FOVEA_NAME(filter_inputs)(taps, outputs, p, source, xPoint, xStride, x + r * p->tiles * LANES);
+        for (size_t g = 0; g < b.groups; g++) {
+            const float *source =
+                isInside ? p->source + (size_t)row * s->width * s->batch + (firstGroup + g) * LANES : NULL;
+            FOVEA_NAME(filter_inputs)(taps, outputs, p, source, xPoint, xStride, x + g * b.xGroup + r * rowSize);
+        }
     }
     memset(biasSums, 0, s->filters * sizeof(VECTOR));
-    const size_t blocks = ceiling(s->filters, p->bandFilters), count = height * p->tiles;
+    const size_t blocks = ceiling(s->filters, p->bandFilters);
     const size_t rowBlocks = ceiling(s->kernelHeight, MAX_ROWS), rowStride = s->channels * s->filters;
-    for (size_t b = 0; b < blocks; b++) {
-        size_t k = s->filters * b / blocks, filters = s->filters * (b + 1) / blocks - k;
-        const float *rows = p->dy + (k * s->outHeight + first) * s->outWidth * s->batch + group * LANES;
-        for (size_t r = 0; r < height; r++, rows += s->outWidth * s->batch)
-            FOVEA_NAME(filter_gradients)(taps, outputs, p, filters, rows, dyPoint, dyStride, dy + r * p->tiles * LANES,
-                                         p->sumsBias ? (VECTOR *)biasSums + k : NULL);
+    const size_t firstBlock = blocks * share / p->shares, endBlock = blocks * (share + 1) / p->shares;
+    for (size_t block = firstBlock; block < endBlock; block++) {
+        size_t k = s->filters * block / blocks, filters = s->filters * (block + 1) / blocks - k;
+        for (size_t j = 0; j < filters; j++)
+            for (size_t r = 0; r < height; r++) {
+                size_t line = (k + j) * s->outHeight + first + r;
+                const float *row = p->pooled ? made : p->dy + line * s->outWidth * s->batch;
+                if (p->pooled) fovea_bi_pool_gradient_rows(p->pooled, line, line + 1, made);
+                for (size_t g = 0; g < b.groups; g++)
+                    FOVEA_NAME(filter_gradients)(taps, outputs, p, row + (firstGroup + g) * LANES, dyPoint,
+                                                 dy + j * dyStride + g * b.dyGroup + r * rowSize,
+                                                 p->sumsBias ? (VECTOR *)biasSums + k + j : NULL);
+            }
         for (size_t f = 0; f < p->points; f++)
             for (size_t c = 0; c < s->channels; c++)
                 for (size_t e = 0; e < rowBlocks; e++) {
                     size_t u = s->kernelHeight * e / rowBlocks, tapRows = s->kernelHeight * (e + 1) / rowBlocks - u;
-                    const float *v = x + f * xPoint + c * xStride + u * p->tiles * LANES;
+                    const float *v = x + f * xPoint + c * xStride + u * rowSize;
                     float *out = sums + ((f * s->kernelHeight + u) * s->channels + c) * s->filters + k;
-                    FOVEA_NAME(accumulate)(filters, tapRows, p, dy + f * dyPoint, dyStride, v, count, rowStride, out);
+                    FOVEA_NAME(accumulate)(filters, tapRows, p, dy + f * dyPoint, v, &b, rowStride, out);
                 }
+        for (size_t j = k; j < k + filters; j++)
+            FOVEA_NAME(sum_lanes)(1, (const VECTOR *)biasSums + j, sums + p->points * s->kernelHeight * rowStride + j);
     }
-    for (size_t k = 0; k < s->filters; k++)
-        FOVEA_NAME(sum_lanes)(1, (const VECTOR *)biasSums + k, sums + p->points * s->kernelHeight * rowStride + k);
 }
 
 FOVEA_TARGET static void FOVEA_NAME(sum_bands)(const filtering *p, size_t begin, size_t end, float *scratch) {
-    for (size_t unit = begin; unit < end; unit++) {
-        FOVEA_BY_TILE(sum_band, p, unit, scratch);
+    for (size_t item = begin; item < end; item++) {
+        FOVEA_BY_TILE(sum_band, p, item, scratch);
     }
 }
 

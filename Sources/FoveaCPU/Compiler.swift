@@ -59,6 +59,8 @@ struct Compiler {
     // What lowering a forward node leaves for its backward node.
     var descriptors: [DescriptorKey: PrimitiveDescriptor] = [:]
     var workspaces: [Int: Form] = [:]
+    /// The gradients of poolings that those of taps make row by row.
+    var pooledGradients: [Graph.Value: PooledGradient] = [:]
     var denseSources: [Graph.Value: MemoryDescriptor] = [:]
     /// The few pixels that are not zero of gradients that are added to others.
     var compactGradients: [Int: Form] = [:]

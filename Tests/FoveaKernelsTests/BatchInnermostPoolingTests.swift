@@ -55,13 +55,24 @@ import Testing
         expectedY.expectNear(y, terms: terms)
         for activation in Self.activations {
             var dx = [Float](repeating: .nan, count: x.count)
-            fovea_bi_average_pool_gradient(&shape, countsPadding ? 1 : 0, dy, activation, x, &dx)
+            dy.withUnsafeBufferPointer { dy in
+                x.withUnsafeBufferPointer {
+                    var gradient = fovea_bi_pooled_gradient(
+                        pooling: shape, index: nil, countPadding: countsPadding ? 1 : 0,
+                        activation: activation, y: $0.baseAddress, dy: dy.baseAddress)
+                    fovea_bi_pool_gradient(&gradient, &dx)
+                }
+            }
             expectedDx.scaled(by: x.map { Self.slope(activation, $0) }).expectNear(dx, terms: terms + 3)
             guard fovea_bi_has_tiles(&shape) != 0 else { continue }
             var inPlace = x
-            inPlace.withUnsafeMutableBufferPointer {
-                fovea_bi_average_pool_gradient(
-                    &shape, countsPadding ? 1 : 0, dy, activation, $0.baseAddress, $0.baseAddress)
+            dy.withUnsafeBufferPointer { dy in
+                inPlace.withUnsafeMutableBufferPointer {
+                    var gradient = fovea_bi_pooled_gradient(
+                        pooling: shape, index: nil, countPadding: countsPadding ? 1 : 0,
+                        activation: activation, y: UnsafePointer($0.baseAddress), dy: dy.baseAddress)
+                    fovea_bi_pool_gradient(&gradient, $0.baseAddress)
+                }
             }
             #expect(inPlace == dx)
         }
@@ -95,7 +106,16 @@ import Testing
         let outputs = random.floats(x.count)
         for activation in Self.activations {
             var dx = [Float](repeating: .nan, count: x.count)
-            fovea_bi_max_pool_gradient(&shape, index, dy, activation, outputs, &dx)
+            index.withUnsafeBufferPointer { index in
+                dy.withUnsafeBufferPointer { dy in
+                    outputs.withUnsafeBufferPointer {
+                        var gradient = fovea_bi_pooled_gradient(
+                            pooling: shape, index: index.baseAddress, countPadding: 0, activation: activation,
+                            y: $0.baseAddress, dy: dy.baseAddress)
+                        fovea_bi_pool_gradient(&gradient, &dx)
+                    }
+                }
+            }
             expectedDx.scaled(by: outputs.map { Self.slope(activation, $0) })
                 .expectNear(dx, terms: shape.windowHeight * shape.windowWidth + 3)
         }

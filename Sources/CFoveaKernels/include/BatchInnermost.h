@@ -35,6 +35,26 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *shape, const
 void fovea_bi_convolution_backward_weights(const fovea_bi_convolution *shape, const float *x, const float *dy,
                                            float *dweight, float *dbias);
 
+/// The sizes of a pooling. Padding at the bottom and right follows from the output's size.
+typedef struct {
+    size_t batch;
+    size_t channels, height, width, outHeight, outWidth;
+    size_t windowHeight, windowWidth;  // at most 256 elements for maximum pooling
+    size_t strideHeight, strideWidth;  // at least 1
+    size_t padTop, padLeft;
+} fovea_bi_pooling;
+
+/// The gradient of a pooling and of the activation before it: `dx = activation' * sum of dy` over the windows whose largest element
+/// this is, or `dx = activation' * sum of dy / count` over the windows that cover it.
+typedef struct {
+    fovea_bi_pooling pooling;
+    const uint8_t *index;          // from `fovea_bi_max_pool`, null for an average
+    int countPadding;              // of an average
+    fovea_activation activation;
+    const float *y;                // what was pooled, the result of the activation; may be null for the identity
+    const float *dy;
+} fovea_bi_pooled_gradient;
+
 /// What is computed of a convolution.
 typedef enum { FOVEA_BI_FORWARD, FOVEA_BI_BACKWARD_DATA, FOVEA_BI_BACKWARD_WEIGHTS } fovea_bi_pass;
 
@@ -58,10 +78,11 @@ void fovea_bi_winograd_forward(const fovea_bi_convolution *shape, size_t threads
 void fovea_bi_winograd_backward_data(const fovea_bi_convolution *shape, size_t threads, const float *dy,
                                      const float *taps, float *dx, float *scratch);
 
-/// The number of sums that the gradient of weights is made from, and these sums, with those for the bias if `sumsBias`.
+/// The number of sums that the gradient of weights is made from, and these sums, with those for the bias if `sumsBias`. Where
+/// `pooled` is not null, dy is its gradient, which is made row by row.
 size_t fovea_bi_winograd_sums(const fovea_bi_convolution *shape);
 void fovea_bi_winograd_sum_weights(const fovea_bi_convolution *shape, size_t threads, const float *x, const float *dy,
-                                   int sumsBias, float *sums, float *scratch);
+                                   const fovea_bi_pooled_gradient *pooled, int sumsBias, float *sums, float *scratch);
 
 /// `dweight` and `dbias`, which may be null, from the sums of `blocks` batches of the same size, one behind the other.
 void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t blocks, const float *sums,
@@ -72,15 +93,6 @@ void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t
 void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
                                      const float *dy, float *dweight);
 
-/// The sizes of a pooling. Padding at the bottom and right follows from the output's size.
-typedef struct {
-    size_t batch;
-    size_t channels, height, width, outHeight, outWidth;
-    size_t windowHeight, windowWidth;  // at most 256 elements for maximum pooling
-    size_t strideHeight, strideWidth;  // at least 1
-    size_t padTop, padLeft;
-} fovea_bi_pooling;
-
 /// `y = sum of x under the window / count`, where `count` is the window's whole area if `countPadding`, else the number
 /// of elements of the image under it. A window that lies outside the image gives 0.
 void fovea_bi_average_pool(const fovea_bi_pooling *shape, int countPadding, const float *x, float *y);
@@ -88,20 +100,12 @@ void fovea_bi_average_pool(const fovea_bi_pooling *shape, int countPadding, cons
 /// Whether the windows neither overlap nor leave gaps between them, and none reaches past the image.
 int fovea_bi_has_tiles(const fovea_bi_pooling *shape);
 
-/// `dx = activation' * sum of dy / count` over the windows that cover the element, where `x = y = activation(...)` has
-/// been pooled; `y` may be null for the identity. `dx` may be `y` where
-/// `fovea_bi_has_tiles`.
-void fovea_bi_average_pool_gradient(const fovea_bi_pooling *shape, int countPadding, const float *dy,
-                                    fovea_activation activation, const float *y, float *dx);
-
 /// `y = the largest of x under the window`; NaN counts as larger than any number. `index`, of as many bytes as `y` has
 /// elements, receives the place `u * windowWidth + v` of the first of the largest, for the gradient; it may be null.
 /// A window that lies outside the image gives -infinity.
 void fovea_bi_max_pool(const fovea_bi_pooling *shape, const float *x, float *y, uint8_t *index);
 
-/// `dx = activation' * sum of dy` over the windows whose largest element is this one, as `index` of `fovea_bi_max_pool`
-/// says; otherwise as `fovea_bi_average_pool_gradient`.
-void fovea_bi_max_pool_gradient(const fovea_bi_pooling *shape, const uint8_t *index, const float *dy,
-                                fovea_activation activation, const float *y, float *dx);
+/// Writes `dx`, which may be `y` where `fovea_bi_has_tiles`.
+void fovea_bi_pool_gradient(const fovea_bi_pooled_gradient *gradient, float *dx);
 
 #endif

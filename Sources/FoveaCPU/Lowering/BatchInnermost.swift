@@ -203,14 +203,17 @@ extension Compiler {
     mutating func lowerBatchInnermostParameterGradient(
         _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
     ) throws(PlanError) {
-        let (xShape, dyShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-        let x = try form(of: node.inputs[0], in: .batchInnermost(xShape.dimensions))
-        let dy = try form(of: node.inputs[1], in: .batchInnermost(dyShape.dimensions))
-        let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
+        let x = try form(of: node.inputs[0], in: .batchInnermost(graph.shape(of: node.inputs[0]).dimensions))
+        let shape = filteredShape(gradient, node)
         let blocks = batchBlocks(of: x)
-        let shape = fovea_bi_convolution(
-            gradient.convolution, x: xShape, weight: gradient.weightShape, y: dyShape, blocks: blocks)
         let flops = graph.cost(of: node).flops
+        if let pooled = pooledGradients[node.inputs[1]] {
+            let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
+            return filterParameterGradient(
+                shape, node, reading: x, pooled.inputs, writing: outputs, pooled: pooled)
+        }
+        let dy = try form(of: node.inputs[1], in: .batchInnermost(graph.shape(of: node.inputs[1]).dimensions))
+        let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
         let hasBias = outputs.count == 2
         guard filtersRows(shape, FOVEA_BI_BACKWARD_WEIGHTS) else {
             let parts =
@@ -232,24 +235,59 @@ extension Compiler {
             }
             return
         }
-        let threads = Int(fovea_threads())
+        filterParameterGradient(shape, node, reading: x, [dy], writing: outputs)
+    }
+
+    /// The sizes of the gradient of taps at `node`, for a block of the batch.
+    private func filteredShape(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
+    ) -> fovea_bi_convolution {
+        let (x, y) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        return fovea_bi_convolution(
+            gradient.convolution, x: x, weight: gradient.weightShape, y: y,
+            blocks: MemoryDescriptor.batchInnermost(x.dimensions).batchBlocks)
+    }
+
+    /// The gradients of weights and bias by minimal filtering.
+    ///
+    /// - Parameters:
+    ///   - gradient: the gradient of the output, or the inputs of `pooled`.
+    ///   - pooled: what makes the gradient of the output, if no step before does.
+    private mutating func filterParameterGradient(
+        _ shape: fovea_bi_convolution, _ node: Graph.Node, reading x: Form, _ gradient: [Form],
+        writing outputs: [Form], pooled: PooledGradient? = nil
+    ) {
+        let (threads, blocks, hasBias) = (Int(fovea_threads()), batchBlocks(of: x), outputs.count == 2)
         let sums = makePlainForm([blocks, withUnsafePointer(to: shape) { fovea_bi_winograd_sums($0) }])
+        let name = node.operation.name
         emitKernel(
-            node.operation.name, path: node.path, implementation: "winograd", blocks: blocks,
-            reading: [x, dy], writing: [sums], scratch: [filteringScratch(shape, FOVEA_BI_BACKWARD_WEIGHTS)],
-            flops: flops
+            pooled.map { "\(name) of \($0.name)" } ?? name, path: node.path, implementation: "winograd",
+            blocks: blocks, reading: [x] + gradient, writing: [sums],
+            scratch: [filteringScratch(shape, FOVEA_BI_BACKWARD_WEIGHTS)],
+            flops: graph.cost(of: node).flops + (pooled?.flops ?? 0)
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let (x, sums, scratch) = (p[0], p[p.count - 2], p[p.count - 1])
+            guard let pooled = pooled?.gradient(Array(pointers.dropFirst())) else {
+                return {
+                    withUnsafePointer(to: shape) {
+                        fovea_bi_winograd_sum_weights(
+                            $0, threads, x, p[1], nil, hasBias ? 1 : 0, sums, scratch)
+                    }
+                }
+            }
             return {
-                withUnsafePointer(to: shape) {
-                    fovea_bi_winograd_sum_weights($0, threads, p[0], p[1], hasBias ? 1 : 0, p[2], p[3])
+                withUnsafePointer(to: shape) { shape in
+                    withUnsafePointer(to: pooled) {
+                        fovea_bi_winograd_sum_weights(
+                            shape, threads, x, nil, $0, hasBias ? 1 : 0, sums, scratch)
+                    }
                 }
             }
         }
         emitKernel(
             "sum of blocks", path: node.path, implementation: "winograd", reading: [sums], writing: outputs
-        ) {
-            pointers in
+        ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let dbias = hasBias ? p[2] : nil
             return {
@@ -306,63 +344,100 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
-    /// The gradient of a pooling and, with `next`, of the activation before it.
+    /// The gradient of a pooling and, with `next`, of the activation before it. Where the gradient of taps alone reads it, it is
+    /// made there.
     mutating func lowerBatchInnermostPoolGradient(
         _ gradient: Operation.PoolGradient, _ node: Graph.Node, before next: Graph.Node?
     ) throws(PlanError) {
         let (xShape, yShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
         let dy = try form(of: node.inputs[2], in: .batchInnermost(yShape.dimensions))
-        let dx = makeForm(.batchInnermost(xShape.dimensions))
         let blocks = batchBlocks(of: dy)
-        let shape = fovea_bi_pooling(gradient.pool, x: xShape, y: yShape, blocks: blocks)
-        let reduction = gradient.pool.reduction
-        var name = "poolGradient \(gradient.pool.shortName)"
-        var function = FOVEA_IDENTITY
-        var activated: Form?
-        if let next, case .activationGradient(let gradient) = next.operation,
-            let kernel = gradient.function.kernel
-        {
-            function = kernel
-            activated = try form(of: next.inputs[0], in: .batchInnermost(xShape.dimensions))
-            name += ", of \(gradient.function)"
-        }
-        var inputs = [dy]
-        if reduction == .maximum {
+        var pooled = PooledGradient(
+            pooling: fovea_bi_pooling(gradient.pool, x: xShape, y: yShape, blocks: blocks),
+            name: "poolGradient \(gradient.pool.shortName)", inputs: [dy], flops: graph.cost(of: node).flops)
+        if case .average(let countsPadding) = gradient.pool.reduction {
+            pooled.countsPadding = countsPadding
+        } else {
             guard case .node(let position, _) = graph.origin(of: node.inputs[1]),
                 let index = workspaces[position]
             else { throw PlanError("the gradient of a maximum needs the node that took the maximum") }
-            inputs.append(index)
+            pooled.inputs.append(index)
+            pooled.hasIndex = true
         }
-        if let activated { inputs.append(activated) }
-        let hasActivation = activated != nil
-        let isInPlace = withUnsafePointer(to: shape) { fovea_bi_has_tiles($0) != 0 }
+        var result = node.outputs[0]
+        if let next, case .activationGradient(let gradient) = next.operation,
+            let kernel = gradient.function.kernel
+        {
+            pooled.function = kernel
+            pooled.inputs.append(try form(of: next.inputs[0], in: .batchInnermost(xShape.dimensions)))
+            pooled.name += ", of \(gradient.function)"
+            result = next.outputs[0]
+        }
+        if isMadeByRows(result) {
+            pooledGradients[result] = pooled
+            return
+        }
+        let dx = makeForm(.batchInnermost(xShape.dimensions))
+        let isInPlace = withUnsafePointer(to: pooled.pooling) { fovea_bi_has_tiles($0) != 0 }
+        let activated = result == node.outputs[0] ? nil : pooled.inputs.last
         emitKernel(
-            name, path: node.path, blocks: blocks, reading: inputs, writing: [dx],
-            flops: graph.cost(of: node).flops,
-            inPlace: isInPlace ? activated.map { (output: dx, input: $0) } : nil
+            pooled.name, path: node.path, blocks: blocks, reading: pooled.inputs, writing: [dx],
+            flops: pooled.flops, inPlace: isInPlace ? activated.map { (output: dx, input: $0) } : nil
         ) { pointers in
-            let dy = pointers[0].assumingMemoryBound(to: Float.self)
+            let gradient = pooled.gradient(pointers)
             let dx = pointers[pointers.count - 1].assumingMemoryBound(to: Float.self)
-            let index = pointers[1].assumingMemoryBound(to: UInt8.self)
-            let y = hasActivation ? pointers[pointers.count - 2].assumingMemoryBound(to: Float.self) : nil
-            return {
-                withUnsafePointer(to: shape) { shape in
-                    switch reduction {
-                    case .maximum: fovea_bi_max_pool_gradient(shape, index, dy, function, y, dx)
-                    case .average(let countsPadding):
-                        fovea_bi_average_pool_gradient(
-                            shape, countsPadding ? 1 : 0, dy, function, y, dx)
-                    }
-                }
-            }
+            return { withUnsafePointer(to: gradient) { fovea_bi_pool_gradient($0, dx) } }
         }
         define(node.outputs[0], as: dx)
         guard let next, case .activationGradient(let gradient) = next.operation else { return }
-        if hasActivation {
-            define(next.outputs[0], as: dx)
+        if result == next.outputs[0] {
+            define(result, as: dx)
         } else {
             try lowerActivationGradient(gradient, next)
         }
+    }
+
+    /// Whether the gradient of taps that alone reads `gradient` makes it row by row, by minimal filtering. With more samples
+    /// than a line of the cache has, rows would be made several times.
+    private func isMadeByRows(_ gradient: Graph.Value) -> Bool {
+        guard readers[gradient.index].count == 1, !graph.isWanted(gradient) else { return false }
+        let reader = graph.nodes[readers[gradient.index][0]]
+        guard case .convolutionParameterGradient(let operation) = reader.operation,
+            reader.inputs[1] == gradient,
+            runsBatchInnermost(
+                operation.convolution, x: graph.shape(of: reader.inputs[0]), weight: operation.weightShape)
+        else { return false }
+        let shape = filteredShape(operation, reader)
+        return shape.batch <= 16 && filtersRows(shape, FOVEA_BI_BACKWARD_WEIGHTS)
+    }
+}
+
+/// The gradient of a pooling and of the activation before it, which a step computes from forms.
+struct PooledGradient {
+    fileprivate let pooling: fovea_bi_pooling
+    fileprivate var countsPadding = false
+    fileprivate var hasIndex = false
+    fileprivate var function = FOVEA_IDENTITY
+    fileprivate var name: String
+    /// The gradient of the output, the places of maxima if there are, and the result of the activation if there is one.
+    fileprivate var inputs: [Form]
+    fileprivate let flops: Int
+
+    fileprivate init(pooling: fovea_bi_pooling, name: String, inputs: [Form], flops: Int) {
+        self.pooling = pooling
+        self.name = name
+        self.inputs = inputs
+        self.flops = flops
+    }
+
+    /// What the kernels take, from the addresses of the inputs.
+    fileprivate func gradient(_ pointers: [UnsafeMutableRawPointer]) -> fovea_bi_pooled_gradient {
+        let index = hasIndex ? pointers[1].assumingMemoryBound(to: UInt8.self) : nil
+        let y =
+            function == FOVEA_IDENTITY ? nil : pointers[inputs.count - 1].assumingMemoryBound(to: Float.self)
+        return fovea_bi_pooled_gradient(
+            pooling: pooling, index: index, countPadding: countsPadding ? 1 : 0, activation: function, y: y,
+            dy: pointers[0].assumingMemoryBound(to: Float.self))
     }
 }
 
