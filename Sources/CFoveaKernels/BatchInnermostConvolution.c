@@ -67,7 +67,6 @@ static void correlate(correlation *p) {
     p->batch = (ptrdiff_t)s->batch;
     p->lanes = fovea_batch_lanes(s->batch);
     p->blocks = (p->outs + 5) / 6;
-    p->outPlane = p->outHeight * p->outWidth * p->batch;
     if (s->strideWidth == 1) {
         ptrdiff_t pad = (ptrdiff_t)s->padLeft, reach = (ptrdiff_t)s->kernelWidth - 1;
         p->firstInner = p->isBackward ? reach - pad : pad;
@@ -89,6 +88,7 @@ void fovea_bi_convolution_forward(const fovea_bi_convolution *s, const float *x,
     p.outs = (ptrdiff_t)s->filters;
     p.outHeight = (ptrdiff_t)s->outHeight;
     p.outWidth = (ptrdiff_t)s->outWidth;
+    p.outPlane = p.outHeight * p.outWidth * batch;
     p.sourceWidth = width;
     p.taps = (taps){.outer = (ptrdiff_t)s->channels,
                     .outerSource = (ptrdiff_t)s->height * width * batch,
@@ -109,6 +109,7 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const flo
     p.outs = (ptrdiff_t)s->channels;
     p.outHeight = (ptrdiff_t)s->height;
     p.outWidth = (ptrdiff_t)s->width;
+    p.outPlane = p.outHeight * p.outWidth * batch;
     p.sourceWidth = outWidth;
     p.taps = (taps){.outer = (ptrdiff_t)s->filters,
                     .outerSource = (ptrdiff_t)s->outHeight * outWidth * batch,
@@ -121,14 +122,16 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const flo
     correlate(&p);
 }
 
-void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
-                                     const float *dy, float *dweight) {
+// Those of `count` of the features, a multiple of 8, which `x` and `dweight` begin with.
+static void dense_weights(size_t blocks, size_t batch, size_t features, size_t count, size_t units, const float *x,
+                          const float *dy, float *dweight) {
     // The samples of a block are the columns of a kernel, the blocks its channels.
-    fovea_bi_convolution shape = {features, blocks, 1, batch, units, 1, 1, 1, batch, 1, 1, 0, 0};
+    fovea_bi_convolution shape = {count, blocks, 1, batch, units, 1, 1, 1, batch, 1, 1, 0, 0};
     ptrdiff_t length = (ptrdiff_t)batch, width = (ptrdiff_t)features;
     correlation p = {.shape = &shape, .source = x, .weight = dy, .out = dweight};
     p.outs = (ptrdiff_t)units;
     p.outHeight = p.outWidth = 1;
+    p.outPlane = width;
     p.sourceWidth = length;
     p.taps = (taps){.outer = (ptrdiff_t)blocks,
                     .outerSource = length * width,
@@ -137,4 +140,11 @@ void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t feature
                     .columnWeight = 1,
                     .blockWeight = length};
     correlate(&p);
+}
+
+void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
+                                     const float *dy, float *dweight) {
+    dense_weights(blocks, batch, features, features / 8 * 8, units, x, dy, dweight);
+    // The last vector, some of whose features are among those of above.
+    if (features % 8) dense_weights(blocks, batch, features, 8, units, x + features - 8, dy, dweight + features - 8);
 }

@@ -38,6 +38,12 @@ void fovea_softmax_cross_entropy_gradient(size_t rows, size_t classes, const flo
     }
 }
 
+float fovea_mean(size_t count, const float *x) {
+    double total = 0;
+    for (size_t i = 0; i < count; i++) total += x[i];
+    return (float)(total / (double)count);
+}
+
 // The compiler may reorder the sum of one chunk to use vectors; the order of the chunks is fixed.
 FOVEA_CLONES static float chunk_squared_error(size_t n, const float *restrict x, const float *restrict t) {
 #pragma clang fp reassociate(on)

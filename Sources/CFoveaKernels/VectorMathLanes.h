@@ -33,10 +33,9 @@ FOVEA_INLINE void FOVEA_NAME(tanh)(VECTOR *value) {
     *value = FOVEA_SELECT(y < -one, -one, y);
 }
 
-// 1 / (1 + exp(-x)), where exp(z) = 2^n exp(r) with n the integer next to z / ln 2.
-FOVEA_INLINE void FOVEA_NAME(sigmoid)(VECTOR *value) {
-    VECTOR z = -*value;
-    VECTOR high = (VECTOR){0} + 88.37f, low = (VECTOR){0} - 87.0f;
+// exp(z) = `fraction` 2^n with n the integer next to z / ln 2, and `power` = 2^n. Below -87 it is exp(-87), 1.6e-38.
+FOVEA_INLINE void FOVEA_NAME(split_exponential)(const VECTOR *argument, VECTOR *fraction, VECTOR *power) {
+    VECTOR z = *argument, high = (VECTOR){0} + 88.37f, low = (VECTOR){0} - 87.0f;
     z = FOVEA_SELECT(z > high, high, z);
     z = FOVEA_SELECT(z < low, low, z);
     VECTOR shifted = z * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the last bits of the sum are n
@@ -48,9 +47,15 @@ FOVEA_INLINE void FOVEA_NAME(sigmoid)(VECTOR *value) {
     e = e * r + 0.1666652113199234f;
     e = e * r + 0.4999999403953552f;
     e = e * (r * r) + r;
-    e = e + 1;
-    VECTOR power = (VECTOR)(((WORD)shifted + 127) << 23);
-    *value = 1 / (1 + e * power);
+    *fraction = e + 1;
+    *power = (VECTOR)(((WORD)shifted + 127) << 23);
+}
+
+// 1 / (1 + exp(-x)).
+FOVEA_INLINE void FOVEA_NAME(sigmoid)(VECTOR *value) {
+    VECTOR z = -*value, fraction, power;
+    FOVEA_NAME(split_exponential)(&z, &fraction, &power);
+    *value = 1 / (1 + fraction * power);
 }
 
 FOVEA_INLINE void FOVEA_NAME(activate_vectors)(fovea_activation activation, const int count, VECTOR *values) {

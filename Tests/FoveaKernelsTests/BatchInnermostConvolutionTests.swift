@@ -193,7 +193,7 @@ import Testing
     }
 
     /// The gradient of a dense product's weights, of blocks of samples that lie side by side.
-    @Test(arguments: [(1, 24, 8, 3), (4, 16, 40, 7), (3, 16, 400, 12)])
+    @Test(arguments: [(1, 24, 8, 3), (4, 16, 40, 7), (4, 16, 84, 10), (2, 16, 9, 1), (3, 16, 400, 12)])
     func denseGradient(blocks: Int, batch: Int, features: Int, units: Int) {
         var random = SplitMix(seed: 3)
         let x = random.floats(blocks * batch * features)

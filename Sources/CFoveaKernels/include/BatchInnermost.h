@@ -89,7 +89,7 @@ void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t
                                        float *dweight, float *dbias);
 
 /// The gradient of a dense product's weights from `blocks` blocks of `batch` samples: `dweight[u,f] = sum over n of dy[u,n] *
-/// x[n,f]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. `features` is a multiple of 8.
+/// x[n,f]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. There are at least 8 features.
 void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
                                      const float *dy, float *dweight);
 
@@ -107,5 +107,14 @@ void fovea_bi_max_pool(const fovea_bi_pooling *shape, const float *x, float *y, 
 
 /// Writes `dx`, which may be `y` where `fovea_bi_has_tiles`.
 void fovea_bi_pool_gradient(const fovea_bi_pooled_gradient *gradient, float *dx);
+
+/// The softmax cross-entropy of each sample for logits `[classes, batch]`: `losses[n] = log(sum over k of exp x[k,n]) -
+/// x[label n, n]`. A label out of range gives NaN.
+void fovea_bi_softmax_cross_entropy(size_t batch, size_t classes, const float *logits, const int32_t *labels,
+                                    float *losses);
+
+/// `gradient[k,n] = weight * (softmax(logits)[k,n] - (k = label n))`.
+void fovea_bi_softmax_cross_entropy_gradient(size_t batch, size_t classes, const float *logits, const int32_t *labels,
+                                             float weight, float *gradient);
 
 #endif

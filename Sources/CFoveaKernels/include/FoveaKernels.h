@@ -58,6 +58,9 @@ float fovea_softmax_cross_entropy(size_t rows, size_t classes, const float *logi
 void fovea_softmax_cross_entropy_gradient(size_t rows, size_t classes, const float *logits, const int32_t *labels,
                                           float scale, float *gradient);
 
+/// The mean of `count` elements.
+float fovea_mean(size_t count, const float *x);
+
 /// `sum (x - t)^2` over `count` elements.
 float fovea_squared_error(size_t count, const float *x, const float *t);
 

@@ -72,6 +72,11 @@ extension Compiler {
         return true
     }
 
+    /// Where `value` is stored with the samples of a batch side by side, if it is.
+    func batchInnermostForm(of value: Graph.Value) -> Form? {
+        forms[value.index].first { $0.layout.isBatchInnermost }
+    }
+
     /// The blocks of the batch that steps on `form` work on.
     func batchBlocks(of form: Form) -> Int { form.layout.isBatchInnermost ? form.layout.batchBlocks : 1 }
 
@@ -344,8 +349,9 @@ extension Compiler {
         define(node.outputs[0], as: y)
     }
 
-    /// The gradient of a pooling and, with `next`, of the activation before it. Where the gradient of taps alone reads it, it is
-    /// made there.
+    /// The gradient of a pooling and, with `next`, of the activation before it.
+    ///
+    /// Where the gradient of taps alone reads it, it is made there.
     mutating func lowerBatchInnermostPoolGradient(
         _ gradient: Operation.PoolGradient, _ node: Graph.Node, before next: Graph.Node?
     ) throws(PlanError) {
@@ -397,8 +403,9 @@ extension Compiler {
         }
     }
 
-    /// Whether the gradient of taps that alone reads `gradient` makes it row by row, by minimal filtering. With more samples
-    /// than a line of the cache has, rows would be made several times.
+    /// Whether the gradient of taps that alone reads `gradient` makes it row by row, by minimal filtering.
+    ///
+    /// With more samples than a line of the cache has, rows would be made several times.
     private func isMadeByRows(_ gradient: Graph.Value) -> Bool {
         guard readers[gradient.index].count == 1, !graph.isWanted(gradient) else { return false }
         let reader = graph.nodes[readers[gradient.index][0]]

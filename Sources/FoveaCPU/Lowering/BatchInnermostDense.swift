@@ -15,7 +15,7 @@ extension Compiler {
         guard usesBatchInnermost, weight.count <= Self.mostBatchInnermostWeights,
             graph.shape(of: value)[0] % Self.batchInnermostMultiple == 0
         else { return nil }
-        return forms[value.index].first { $0.layout.isBatchInnermost }
+        return batchInnermostForm(of: value)
     }
 
     mutating func lowerBatchInnermostDense(

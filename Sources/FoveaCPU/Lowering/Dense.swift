@@ -77,7 +77,7 @@ extension Compiler {
 
     mutating func lowerDenseParameterGradient(_ node: Graph.Node) throws(PlanError) {
         let (units, features) = (graph.shape(of: node.inputs[1])[1], graph.shape(of: node.inputs[0])[1])
-        if features % Self.batchInnermostMultiple == 0,
+        if features >= Self.batchInnermostMultiple,
             batchInnermostVectors(node.inputs[0], multipliedBy: [units, features]) != nil
         {
             return try lowerBatchInnermostDenseParameterGradient(node)

@@ -43,6 +43,9 @@ extension Compiler {
     }
 
     mutating func lowerSoftmaxCrossEntropy(_ node: Graph.Node) throws(PlanError) {
+        if let logits = batchInnermostForm(of: node.inputs[0]) {
+            return try lowerBatchInnermostCrossEntropy(node, logits)
+        }
         let logits = try plainForm(of: node.inputs[0])
         let labels = try form(of: node.inputs[1])
         let shape = graph.shape(of: node.inputs[0])
@@ -60,6 +63,9 @@ extension Compiler {
     }
 
     mutating func lowerSoftmaxCrossEntropyGradient(_ node: Graph.Node) throws(PlanError) {
+        if let logits = batchInnermostForm(of: node.inputs[0]) {
+            return try lowerBatchInnermostCrossEntropyGradient(node, logits)
+        }
         let logits = try plainForm(of: node.inputs[0])
         let labels = try form(of: node.inputs[1])
         let scale = try form(of: node.inputs[2])
