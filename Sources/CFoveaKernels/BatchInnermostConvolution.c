@@ -123,13 +123,13 @@ void fovea_bi_convolution_backward_data(const fovea_bi_convolution *s, const flo
 }
 
 // Those of `count` of the features, a multiple of 8, which `x` and `dweight` begin with.
-static void dense_weights(size_t blocks, size_t batch, size_t features, size_t count, size_t units, const float *x,
-                          const float *dy, float *dweight) {
+static void dense_weights(size_t blocks, size_t batch, size_t features, size_t count, size_t units, size_t first,
+                          size_t end, const float *x, const float *dy, float *dweight) {
     // The samples of a block are the columns of a kernel, the blocks its channels.
-    fovea_bi_convolution shape = {count, blocks, 1, batch, units, 1, 1, 1, batch, 1, 1, 0, 0};
+    fovea_bi_convolution shape = {count, blocks, 1, batch, end - first, 1, 1, 1, batch, 1, 1, 0, 0};
     ptrdiff_t length = (ptrdiff_t)batch, width = (ptrdiff_t)features;
-    correlation p = {.shape = &shape, .source = x, .weight = dy, .out = dweight};
-    p.outs = (ptrdiff_t)units;
+    correlation p = {.shape = &shape, .source = x, .weight = dy + first * batch, .out = dweight + first * features};
+    p.outs = (ptrdiff_t)(end - first);
     p.outHeight = p.outWidth = 1;
     p.outPlane = width;
     p.sourceWidth = length;
@@ -142,9 +142,10 @@ static void dense_weights(size_t blocks, size_t batch, size_t features, size_t c
     correlate(&p);
 }
 
-void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
-                                     const float *dy, float *dweight) {
-    dense_weights(blocks, batch, features, features / 8 * 8, units, x, dy, dweight);
+void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, size_t first, size_t end,
+                                     const float *x, const float *dy, float *dweight) {
+    dense_weights(blocks, batch, features, features / 8 * 8, units, first, end, x, dy, dweight);
+    if (features % 8 == 0) return;
     // The last vector, some of whose features are among those of above.
-    if (features % 8) dense_weights(blocks, batch, features, 8, units, x + features - 8, dy, dweight + features - 8);
+    dense_weights(blocks, batch, features, 8, units, first, end, x + features - 8, dy, dweight + features - 8);
 }

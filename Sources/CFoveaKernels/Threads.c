@@ -62,14 +62,21 @@ void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t,
     parallel(run_parts, &w, (unsigned)threads, 0);
 }
 
-void fovea_for_blocks(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context) {
+void fovea_for_parts(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context) {
     parallel_function parallel = find_parallel();
     if (threads > fovea_threads()) threads = fovea_threads();
-    size_t together = slot < 0 && threads > 1 && parallel ? count - count % (size_t)threads : 0;
-    if (together > 0) {
-        work w = {body, context, together, together, 0, 0};
-        parallel(run_parts, &w, (unsigned)threads, 0);
+    if (slot >= 0 || threads <= 1 || count <= 1 || !parallel) {
+        body(context, 0, count);
+        return;
     }
+    work w = {body, context, count, count, 0, 0};
+    parallel(run_parts, &w, (unsigned)threads, 0);
+}
+
+void fovea_for_blocks(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context) {
+    int least = threads < fovea_threads() ? threads : fovea_threads();
+    size_t together = slot < 0 && least > 1 && find_parallel() ? count - count % (size_t)least : 0;
+    if (together > 0) fovea_for_parts(together, threads, body, context);
     for (size_t block = together; block < count; block++) body(context, block, block + 1);
 }
 

@@ -43,11 +43,11 @@ extension BlockChain {
     /// nothing of it, and otherwise behind it until one of its steps needs them.
     static func ordered(_ steps: [Step]) -> [Step] {
         var ordered: [Step] = []
-        var chain = Group()
-        var postponed = Group()
+        var chain = StepSet()
+        var postponed = StepSet()
         func close() {
             ordered += chain.steps + postponed.steps
-            (chain, postponed) = (Group(), Group())
+            (chain, postponed) = (StepSet(), StepSet())
         }
         for step in steps {
             if step.blocks > 1 {
@@ -65,24 +65,5 @@ extension BlockChain {
         }
         close()
         return ordered
-    }
-
-    /// Steps and what they read and write.
-    private struct Group {
-        var steps: [Step] = []
-        var reads: Set<BufferID> = []
-        var writes: Set<BufferID> = []
-
-        mutating func append(_ step: Step) {
-            steps.append(step)
-            reads.formUnion(step.reads)
-            writes.formUnion(step.writes)
-        }
-
-        /// Whether `step` and these have to stay in their order.
-        func conflicts(with step: Step) -> Bool {
-            !writes.isDisjoint(with: step.reads) || !writes.isDisjoint(with: step.writes)
-                || !reads.isDisjoint(with: step.writes)
-        }
     }
 }

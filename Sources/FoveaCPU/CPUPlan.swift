@@ -15,7 +15,7 @@ final class CPUPlan: MeasuredPlan {
     /// Steps that follow from unassigned variables alone, run again after one of these was set.
     private let preparation: [Runner]
     private let runners: [Runner]
-    /// The runners as they run, those of a chain of blocks together.
+    /// The runners as they run, those of a chain of blocks and those of a group together.
     private let schedule: [Scheduled]
     private let isAssigned: [Bool]
     private var isPrepared = false
@@ -102,6 +102,7 @@ final class CPUPlan: MeasuredPlan {
                 switch scheduled {
                 case .step(let runner): try runner.run()
                 case .chain(let chain): chain.run()
+                case .group(let group): group.run()
                 }
             }
         }
@@ -110,15 +111,24 @@ final class CPUPlan: MeasuredPlan {
     private enum Scheduled {
         case step(Runner)
         case chain(BlockChain)
+        case group(StepGroup)
     }
 
     private static func schedule(_ runners: [Runner]) -> [Scheduled] {
+        let steps = runners.map(\.step)
+        let together =
+            BlockChain.chains(of: steps).map {
+                ($0, Scheduled.chain(BlockChain(runners[$0].map { $0.blockBodies! })))
+            }
+            + StepGroup.groups(of: steps).map {
+                ($0, Scheduled.group(StepGroup(runners[$0].flatMap { $0.parts! })))
+            }
         var schedule: [Scheduled] = []
         var next = 0
-        for chain in BlockChain.chains(of: runners.map(\.step)) {
-            schedule += runners[next..<chain.lowerBound].map { .step($0) }
-            schedule.append(.chain(BlockChain(runners[chain].map { $0.blockBodies! })))
-            next = chain.upperBound
+        for (positions, scheduled) in together.sorted(by: { $0.0.lowerBound < $1.0.lowerBound }) {
+            schedule += runners[next..<positions.lowerBound].map { .step($0) }
+            schedule.append(scheduled)
+            next = positions.upperBound
         }
         return schedule + runners[next...].map { .step($0) }
     }

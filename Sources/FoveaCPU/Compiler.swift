@@ -398,6 +398,24 @@ struct Compiler {
                     + (outputs.first.map { "\($0.layout)" } ?? "")))
     }
 
+    /// Adds a step that runs closures made from the addresses of the first elements of `inputs`, `outputs` and `scratch`, which may run
+    /// at the same time, also with those of neighbouring steps. None of them uses other threads.
+    mutating func emitParts(
+        _ name: String, path: String, implementation: String = "fovea", reading inputs: [Form],
+        writing outputs: [Form], scratch: [Form] = [], flops: Int = 0,
+        _ makeParts: @escaping ([UnsafeMutableRawPointer]) -> [() -> Void]
+    ) {
+        let offsets = (inputs + outputs + scratch).map { $0.layout.offset * $0.layout.dtype.size }
+        let parts = { (starts: [UnsafeMutableRawPointer]) in makeParts(zip(starts, offsets).map { $0 + $1 }) }
+        add(
+            Step(
+                name: stepName(name), path: path, body: .parts(parts, implementation: implementation),
+                reads: inputs.map(\.buffer), writes: (outputs + scratch).map(\.buffer), flops: flops,
+                byteCount: Self.byteCount(inputs + outputs),
+                layouts: (inputs.first.map { "\($0.layout)" } ?? "") + " > "
+                    + (outputs.first.map { "\($0.layout)" } ?? "")))
+    }
+
     private func stepName(_ name: String) -> String { isRecomputing ? Step.recomputed + name : name }
 
     /// The bytes of some arguments, each once whether read or written.

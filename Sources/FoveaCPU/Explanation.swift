@@ -49,6 +49,10 @@ struct Explanation {
         if !chains.isEmpty {
             lines.append("by blocks of the batch: steps \(chains.joined(separator: ", "))")
         }
+        let groups = StepGroup.groups(of: runners.map(\.step)).map {
+            "\($0.lowerBound) to \($0.upperBound - 1)"
+        }
+        if !groups.isEmpty { lines.append("at the same time: steps \(groups.joined(separator: ", "))") }
         if isTimed {
             lines.append(
                 "MB and GB/s count each argument of a step once, whether read, written or both, and no scratch memory"

@@ -43,9 +43,11 @@ struct MemoryLayoutPlan {
         }
 
         let owner = Self.shareInPlace(buffers: buffers, steps: steps, life: &life)
-        // What one step of a chain frees another must not take: they run on one block before the next.
-        for chain in BlockChain.chains(of: Array(steps[first...])) {
-            let time = first + chain.lowerBound...first + chain.upperBound - 1
+        // What one step of a chain frees another must not take: they run on one block before the next. Nor in a group, whose
+        // steps run at the same time.
+        let ownSteps = Array(steps[first...])
+        for run in BlockChain.chains(of: ownSteps) + StepGroup.groups(of: ownSteps) {
+            let time = first + run.lowerBound...first + run.upperBound - 1
             for index in life.indices where life[index].map(time.overlaps) ?? false {
                 let own = life[index]!
                 life[index] = min(own.lowerBound, time.lowerBound)...max(own.upperBound, time.upperBound)

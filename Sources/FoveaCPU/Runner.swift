@@ -25,11 +25,17 @@ final class Runner {
         case primitive(PrimitiveCall)
         case kernel(() -> Void)
         case blocks(BlockChain)
+        case parts(StepGroup)
     }
 
     /// The kernel's closure for each block of the batch, where there are several.
     var blockBodies: [() -> Void]? {
         if case .blocks(let chain) = body { chain.bodies.map { $0[0] } } else { nil }
+    }
+
+    /// The closures of a step that is cut into parts.
+    var parts: [() -> Void]? {
+        if case .parts(let group) = body { group.bodies } else { nil }
     }
 
     init(
@@ -55,6 +61,9 @@ final class Runner {
                     })
             }
             body = bodies.count == 1 ? .kernel(bodies[0]) : .blocks(BlockChain([bodies]))
+        case .parts(let makeParts, _):
+            body = .parts(
+                StepGroup(makeParts((step.reads + step.writes).map { areas[$0.index].baseAddress! })))
         }
     }
 
@@ -63,6 +72,7 @@ final class Runner {
         case .primitive(let call): try call.execute()
         case .kernel(let body): body()
         case .blocks(let chain): chain.run()
+        case .parts(let group): group.run()
         }
     }
 

@@ -7,6 +7,8 @@ struct Step {
         case primitive(PrimitiveDescriptor, arguments: [Argument])
         /// A closure made from the addresses of `reads` and then `writes`, and whose work it is.
         case kernel(([UnsafeMutableRawPointer]) -> () -> Void, implementation: String)
+        /// Closures made from these addresses that may run at the same time, also with those of neighbouring steps.
+        case parts(([UnsafeMutableRawPointer]) -> [() -> Void], implementation: String)
     }
 
     /// An argument of a primitive.
@@ -42,7 +44,7 @@ struct Step {
     var implementation: String {
         switch body {
         case .primitive(let descriptor, _): descriptor.implementation
-        case .kernel(_, let implementation): implementation
+        case .kernel(_, let implementation), .parts(_, let implementation): implementation
         }
     }
 }

@@ -88,10 +88,11 @@ void fovea_bi_winograd_sum_weights(const fovea_bi_convolution *shape, size_t thr
 void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t blocks, const float *sums,
                                        float *dweight, float *dbias);
 
-/// The gradient of a dense product's weights from `blocks` blocks of `batch` samples: `dweight[u,f] = sum over n of dy[u,n] *
-/// x[n,f]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. There are at least 8 features.
-void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, const float *x,
-                                     const float *dy, float *dweight);
+/// The gradient of a dense product's weights for the units from `first` to before `end`, from `blocks` blocks of `batch` samples:
+/// `dweight[u,f] = sum over n of dy[u,n] * x[n,f]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. There are
+/// at least 8 features and one such unit.
+void fovea_bi_dense_backward_weights(size_t blocks, size_t batch, size_t features, size_t units, size_t first, size_t end,
+                                     const float *x, const float *dy, float *dweight);
 
 /// `y = sum of x under the window / count`, where `count` is the window's whole area if `countPadding`, else the number
 /// of elements of the image under it. A window that lies outside the image gives 0.

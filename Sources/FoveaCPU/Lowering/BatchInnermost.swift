@@ -110,9 +110,9 @@ extension Compiler {
         of weight: Form, _ shape: fovea_bi_convolution, _ pass: fovea_bi_pass, path: String
     ) -> Form {
         let taps = makePlainForm([withUnsafePointer(to: shape) { fovea_bi_winograd_taps($0) }])
-        emitKernel("transform of taps", path: path, reading: [weight], writing: [taps]) { pointers in
+        emitParts("transform of taps", path: path, reading: [weight], writing: [taps]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { withUnsafePointer(to: shape) { fovea_bi_winograd_filter_taps($0, pass, p[0], p[1]) } }
+            return [{ withUnsafePointer(to: shape) { fovea_bi_winograd_filter_taps($0, pass, p[0], p[1]) } }]
         }
         return taps
     }
@@ -290,27 +290,29 @@ extension Compiler {
                 }
             }
         }
-        emitKernel(
+        emitParts(
             "sum of blocks", path: node.path, implementation: "winograd", reading: [sums], writing: outputs
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let dbias = hasBias ? p[2] : nil
-            return {
-                withUnsafePointer(to: shape) {
-                    fovea_bi_winograd_collect_weights($0, blocks, p[0], p[1], dbias)
+            return [
+                {
+                    withUnsafePointer(to: shape) {
+                        fovea_bi_winograd_collect_weights($0, blocks, p[0], p[1], dbias)
+                    }
                 }
-            }
+            ]
         }
     }
 
     /// Adds up the rows of `parts`.
-    mutating func addBlocks(_ parts: Form, into sum: Form, path: String) {
+    private mutating func addBlocks(_ parts: Form, into sum: Form, path: String) {
         let (rows, columns) = (parts.layout.dimensions[0], parts.layout.dimensions[1])
         let scratch = makePlainForm([(fovea_sum_rows_scratch(rows, columns) + 3) / 4])
-        emitKernel("sum of blocks", path: path, reading: [parts], writing: [sum], scratch: [scratch]) {
+        emitParts("sum of blocks", path: path, reading: [parts], writing: [sum], scratch: [scratch]) {
             pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { fovea_sum_rows(rows, columns, p[0], p[1], p[2]) }
+            return [{ fovea_sum_rows(rows, columns, p[0], p[1], p[2]) }]
         }
     }
 

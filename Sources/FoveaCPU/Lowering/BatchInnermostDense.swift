@@ -9,6 +9,9 @@ extension Compiler {
     /// The most weights for which the kernels, which have no blocks for the caches, were measured to be faster.
     private static let mostBatchInnermostWeights = 1 << 20
 
+    /// The least work of a part of a product: about 10 microseconds of a core.
+    private static let partMultiplyAdds = 400_000
+
     /// `value` `[N, features]` as it is stored, if the samples of a batch are side by side and a product with weights of the given
     /// shape runs on that.
     func batchInnermostVectors(_ value: Graph.Value, multipliedBy weight: Shape) -> Form? {
@@ -76,22 +79,38 @@ extension Compiler {
         let dy = try form(of: node.inputs[1], in: .batchInnermostVectors(dyShape))
         let (blocks, features, units) = (batchBlocks(of: dy), xShape[1], dyShape[1])
         let gradients = makeParameterGradients(of: node, weights: .plain([units, features]))
-        let hasBias = gradients.count == 2
-        var outputs = gradients
-        if hasBias, blocks > 1 { outputs[1] = makePlainForm([blocks, units]) }
-        emitKernel(
-            node.operation.name, path: node.path, reading: [x, dy], writing: outputs,
+        let batch = dyShape[0] / blocks
+        // Kernels take six units at a time.
+        let sixes = (units + 5) / 6
+        let parts = max(1, min(sixes, dyShape[0] * features * units / Self.partMultiplyAdds))
+        emitParts(
+            node.operation.name, path: node.path, reading: [x, dy], writing: [gradients[0]],
             flops: graph.cost(of: node).flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            let batch = dyShape[0] / blocks
-            let biasSums = hasBias ? p[3] : nil
-            return {
-                fovea_bi_dense_backward_weights(blocks, batch, features, units, p[0], p[1], p[2])
-                if let biasSums { fovea_sum_columns(blocks * units, batch, p[1], biasSums) }
+            return (0..<parts).map { part in
+                let (first, end) = (6 * (sixes * part / parts), min(units, 6 * (sixes * (part + 1) / parts)))
+                return {
+                    fovea_bi_dense_backward_weights(
+                        blocks, batch, features, units, first, end, p[0], p[1], p[2])
+                }
             }
         }
-        if hasBias, blocks > 1 { addBlocks(outputs[1], into: gradients[1], path: node.path) }
+        guard gradients.count == 2 else { return }
+        let sums = makePlainForm([blocks, units])
+        let scratch = makePlainForm([(fovea_sum_rows_scratch(blocks, units) + 3) / 4])
+        emitParts(
+            "bias gradient", path: node.path, reading: [dy], writing: [gradients[1]],
+            scratch: [sums, scratch]
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return [
+                {
+                    fovea_sum_columns(blocks * units, batch, p[0], p[2])
+                    fovea_sum_rows(blocks, units, p[2], p[1], p[3])
+                }
+            ]
+        }
     }
 }
 

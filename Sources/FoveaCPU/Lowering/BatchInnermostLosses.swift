@@ -21,9 +21,9 @@ extension Compiler {
             return { fovea_bi_softmax_cross_entropy(batch, classes, logits, labels, losses) }
         }
         let loss = makePlainForm(.scalar)
-        emitKernel("mean", path: node.path, reading: [losses], writing: [loss], flops: shape[0]) { pointers in
+        emitParts("mean", path: node.path, reading: [losses], writing: [loss], flops: shape[0]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return { p[1].pointee = fovea_mean(shape[0], p[0]) }
+            return [{ p[1].pointee = fovea_mean(shape[0], p[0]) }]
         }
         define(node.outputs[0], as: loss)
     }
