@@ -398,8 +398,9 @@ struct Compiler {
                     + (outputs.first.map { "\($0.layout)" } ?? "")))
     }
 
-    /// Adds a step that runs closures made from the addresses of the first elements of `inputs`, `outputs` and `scratch`, which may run
-    /// at the same time, also with those of neighbouring steps. None of them uses other threads.
+    /// Adds a step that runs closures made from the addresses of the first elements of `inputs`, `outputs` and `scratch`.
+    ///
+    /// They may run at the same time, also with those of neighbouring steps.
     mutating func emitParts(
         _ name: String, path: String, implementation: String = "fovea", reading inputs: [Form],
         writing outputs: [Form], scratch: [Form] = [], flops: Int = 0,
