@@ -142,7 +142,20 @@ extension Compiler {
         if let residual { y.buffer = residual.buffer }
         emit(name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)])
         if let activation { y = try activated(activation, node, of: y) }
+        if y.layout.isPlain, isPooledInBlocks(result) {
+            let blocked = MemoryDescriptor.blocked(
+                y.layout.dimensions, channels: fovea_vector_lanes(), y.layout.dtype)
+            y = try reorder(y, to: blocked, path: node.path)
+        }
         define(result, as: y)
+    }
+
+    /// Whether a pooling reads `image`, for which oneDNN has kernels on blocked layouts alone.
+    private func isPooledInBlocks(_ image: Graph.Value) -> Bool {
+        activationLayout == .blocked && graph.shape(of: image)[1] % fovea_vector_lanes() == 0
+            && readers[image.index].contains {
+                if case .pool = graph.nodes[$0].operation { true } else { false }
+            }
     }
 
     mutating func lowerConvolutionInputGradient(
@@ -391,7 +404,7 @@ extension Compiler {
 
 extension Compiler {
     /// A primitive made once for all that are alike: with the `preferred` layouts unless oneDNN has only a plain loop
-    /// for them and something better with the `free` ones.
+    /// for them and something better with the `free` ones, or on blocked images a product of matrices.
     mutating func cachedDescriptor(
         _ key: DescriptorKey, preferred: [MemoryDescriptor?], free: [MemoryDescriptor?],
         hint: PrimitiveDescriptor?,
@@ -400,9 +413,8 @@ extension Compiler {
         if let known = descriptors[key] { return known }
         let name = "a \(key.operation.name)"
         let descriptor: PrimitiveDescriptor
-        if let fitting = try? PrimitiveDescriptor(name, layouts: preferred, hint: hint, make),
-            !fitting.isReferenceLoop
-        {
+        let fitting = try? PrimitiveDescriptor(name, layouts: preferred, hint: hint, make)
+        if let fitting, !fitting.isReferenceLoop, activationLayout != .blocked || !fitting.isByGemm {
             descriptor = fitting
         } else {
             descriptor = try PrimitiveDescriptor(name, layouts: free, hint: hint, make)

@@ -68,6 +68,9 @@ final class PrimitiveDescriptor {
     /// Whether the implementation is one of oneDNN's slow plain loops.
     var isReferenceLoop: Bool { implementation.hasPrefix("ref") }
 
+    /// Whether the implementation unfolds images in row-major order to matrices.
+    var isByGemm: Bool { implementation.hasPrefix("x64:gemm") }
+
     /// Passes over implementations that `isUnwanted`, by name, to the next that oneDNN has.
     ///
     /// - Throws: `PlanError` where none is left.
