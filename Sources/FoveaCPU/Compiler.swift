@@ -595,23 +595,3 @@ struct Compiler {
         }
     }
 }
-
-/// What makes two primitives the same.
-struct DescriptorKey: Hashable {
-    var operation: Operation
-    var shapes: [Shape]
-    var postOperations = PostOperations.none
-    /// What is multiplied.
-    var dtype = DType.float32
-    /// What the result is stored in.
-    var result = DType.float32
-}
-
-/// A primitive that changes the layout.
-func reorderDescriptor(
-    from source: MemoryDescriptor, to destination: MemoryDescriptor, engine: Engine
-) throws(PlanError) -> PrimitiveDescriptor {
-    try PrimitiveDescriptor("reorder", layouts: [source, destination]) { descriptor, m, _, attributes in
-        dnnl_reorder_primitive_desc_create(&descriptor, m[0], engine.handle, m[1], engine.handle, attributes)
-    }
-}

@@ -137,3 +137,12 @@ final class PrimitiveCall {
         try check(status, "execute a primitive")
     }
 }
+
+/// A primitive that changes the layout.
+func reorderDescriptor(
+    from source: MemoryDescriptor, to destination: MemoryDescriptor, engine: Engine
+) throws(PlanError) -> PrimitiveDescriptor {
+    try PrimitiveDescriptor("reorder", layouts: [source, destination]) { descriptor, m, _, attributes in
+        dnnl_reorder_primitive_desc_create(&descriptor, m[0], engine.handle, m[1], engine.handle, attributes)
+    }
+}
