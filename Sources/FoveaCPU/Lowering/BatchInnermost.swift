@@ -212,13 +212,12 @@ extension Compiler {
         let shape = filteredShape(gradient, node)
         let blocks = batchBlocks(of: x)
         let flops = graph.cost(of: node).flops
+        let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
         if let pooled = pooledGradients[node.inputs[1]] {
-            let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
             return filterParameterGradient(
                 shape, node, reading: x, pooled.inputs, writing: outputs, pooled: pooled)
         }
         let dy = try form(of: node.inputs[1], in: .batchInnermost(graph.shape(of: node.inputs[1]).dimensions))
-        let outputs = makeParameterGradients(of: node, weights: .plain(gradient.weightShape.dimensions))
         let hasBias = outputs.count == 2
         guard filtersRows(shape, FOVEA_BI_BACKWARD_WEIGHTS) else {
             let parts =
