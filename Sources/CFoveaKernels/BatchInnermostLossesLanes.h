@@ -14,22 +14,24 @@ FOVEA_INLINE void FOVEA_NAME(largest)(const labelled *p, size_t n, VECTOR *maxim
     *maximum = best;
 }
 
-// The exponentials of a class above the largest logits.
-FOVEA_INLINE void FOVEA_NAME(above)(const labelled *p, size_t k, size_t n, const VECTOR *maximum, VECTOR *result) {
-    VECTOR x = *(const VECTOR *)(p->logits + k * p->batch + n) - *maximum, fraction, power;
-    FOVEA_NAME(split_exponential)(&x, &fraction, &power);
-    *result = fraction * power;
+// The sums of the exponentials of the logits less the largest, and the exponentials in `out` unless that is null.
+FOVEA_INLINE void FOVEA_NAME(exponentiate)(const labelled *p, size_t n, const VECTOR *maximum, float *out, VECTOR *sum) {
+    *sum = (VECTOR){0};
+    for (size_t k = 0; k < p->classes; k++) {
+        VECTOR x = *(const VECTOR *)(p->logits + k * p->batch + n) - *maximum, fraction, power;
+        FOVEA_NAME(split_exponential)(&x, &fraction, &power);
+        VECTOR part = fraction * power;
+        if (out) *(VECTOR *)(out + k * p->batch + n) = part;
+        *sum = *sum + part;
+    }
 }
 
 // The logarithms of the sums of the exponentials.
 FOVEA_TARGET static void FOVEA_NAME(cross_entropy)(const labelled *p, float *logarithms) {
     for (size_t n = 0; n < p->batch; n += LANES) {
-        VECTOR maximum, part, sum = {0};
+        VECTOR maximum, sum;
         FOVEA_NAME(largest)(p, n, &maximum);
-        for (size_t k = 0; k < p->classes; k++) {
-            FOVEA_NAME(above)(p, k, n, &maximum, &part);
-            sum = sum + part;
-        }
+        FOVEA_NAME(exponentiate)(p, n, &maximum, NULL, &sum);
         for (size_t j = 0; j < LANES; j++) logarithms[n + j] = logf(sum[j]) + maximum[j];
     }
 }
@@ -37,13 +39,9 @@ FOVEA_TARGET static void FOVEA_NAME(cross_entropy)(const labelled *p, float *log
 // The probabilities of the classes, times `weight`.
 FOVEA_TARGET static void FOVEA_NAME(softmax)(const labelled *p, float weight, float *out) {
     for (size_t n = 0; n < p->batch; n += LANES) {
-        VECTOR maximum, part, sum = {0};
+        VECTOR maximum, sum;
         FOVEA_NAME(largest)(p, n, &maximum);
-        for (size_t k = 0; k < p->classes; k++) {
-            FOVEA_NAME(above)(p, k, n, &maximum, &part);
-            *(VECTOR *)(out + k * p->batch + n) = part;
-            sum = sum + part;
-        }
+        FOVEA_NAME(exponentiate)(p, n, &maximum, out, &sum);
         VECTOR factor = weight / sum;
         for (size_t k = 0; k < p->classes; k++) {
             VECTOR *place = (VECTOR *)(out + k * p->batch + n);

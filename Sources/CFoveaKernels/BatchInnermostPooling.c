@@ -138,9 +138,9 @@ FOVEA_INLINE void average_tiles(const fovea_bi_pooled_gradient *p, fovea_activat
     const fovea_bi_pooling *s = &p->pooling;
     size_t batch = s->batch;
     float factor = 1 / (float)(s->windowHeight * width);
-    const float *y = p->y ? p->y + begin * s->width * batch : NULL;
-    for (size_t unit = begin; unit < end; unit++, dx += s->width * batch, y = y ? y + s->width * batch : NULL) {
+    for (size_t unit = begin; unit < end; unit++, dx += s->width * batch) {
         tile_row row = row_of_tiles(s, unit);
+        const float *y = p->y ? p->y + unit * s->width * batch : NULL;
         const float *dy = p->dy + row.out;
         for (size_t h = 0; h < row.covered; h += width, dy += batch) {
             for (size_t n = 0; n < batch; n += 8) {
@@ -190,29 +190,6 @@ FOVEA_INLINE void pass_rows(const fovea_bi_pooled_gradient *p, size_t begin, siz
     if (p->activation == FOVEA_IDENTITY) return;
     for (size_t i = 0; i < count; i += 8)
         pass_activation(p->activation, p->y + begin * row + i, (fovea_float8 *)(dx + i));
-}
-
-// Calls a function that is compiled for the activation and for windows of two columns.
-#define FOVEA_BY_WIDTH(call, p, activation, ...)                 \
-    if ((p)->pooling.windowWidth == 2)                           \
-        call(p, activation, 2, __VA_ARGS__);                     \
-    else                                                         \
-        call(p, activation, (p)->pooling.windowWidth, __VA_ARGS__)
-#define FOVEA_BY_ACTIVATION(call, p, ...)                                        \
-    switch ((p)->activation) {                                                   \
-    case FOVEA_IDENTITY: FOVEA_BY_WIDTH(call, p, FOVEA_IDENTITY, __VA_ARGS__); break; \
-    case FOVEA_RELU: FOVEA_BY_WIDTH(call, p, FOVEA_RELU, __VA_ARGS__); break;    \
-    case FOVEA_TANH: FOVEA_BY_WIDTH(call, p, FOVEA_TANH, __VA_ARGS__); break;    \
-    case FOVEA_SIGMOID: FOVEA_BY_WIDTH(call, p, FOVEA_SIGMOID, __VA_ARGS__); break; \
-    }
-
-FOVEA_CLONES static void average_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
-    if (fovea_bi_has_tiles(&p->pooling)) {
-        FOVEA_BY_ACTIVATION(average_tiles, p, begin, end, dx)
-    } else {
-        average_any(p, begin, end, dx);
-        pass_rows(p, begin, end, dx);
-    }
 }
 
 typedef uint8_t bytes8 __attribute__((vector_size(8), aligned(1), may_alias));
@@ -284,9 +261,9 @@ FOVEA_INLINE void max_tiles(const fovea_bi_pooled_gradient *p, fovea_activation 
                             size_t end, float *dx) {
     const fovea_bi_pooling *s = &p->pooling;
     size_t batch = s->batch;
-    const float *y = p->y ? p->y + begin * s->width * batch : NULL;
-    for (size_t unit = begin; unit < end; unit++, dx += s->width * batch, y = y ? y + s->width * batch : NULL) {
+    for (size_t unit = begin; unit < end; unit++, dx += s->width * batch) {
         tile_row row = row_of_tiles(s, unit);
+        const float *y = p->y ? p->y + unit * s->width * batch : NULL;
         const float *dy = p->dy + row.out;
         const uint8_t *places = p->index + row.out;
         uint32_t tap = (uint32_t)(row.row * width);
@@ -332,20 +309,32 @@ FOVEA_INLINE void max_any(const fovea_bi_pooled_gradient *p, size_t begin, size_
     }
 }
 
-FOVEA_CLONES static void max_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
-    if (fovea_bi_has_tiles(&p->pooling)) {
+// Calls a function that is compiled for the activation and for windows of two columns.
+#define FOVEA_BY_WIDTH(call, p, activation, ...)                 \
+    if ((p)->pooling.windowWidth == 2)                           \
+        call(p, activation, 2, __VA_ARGS__);                     \
+    else                                                         \
+        call(p, activation, (p)->pooling.windowWidth, __VA_ARGS__)
+#define FOVEA_BY_ACTIVATION(call, p, ...)                                        \
+    switch ((p)->activation) {                                                   \
+    case FOVEA_IDENTITY: FOVEA_BY_WIDTH(call, p, FOVEA_IDENTITY, __VA_ARGS__); break; \
+    case FOVEA_RELU: FOVEA_BY_WIDTH(call, p, FOVEA_RELU, __VA_ARGS__); break;    \
+    case FOVEA_TANH: FOVEA_BY_WIDTH(call, p, FOVEA_TANH, __VA_ARGS__); break;    \
+    case FOVEA_SIGMOID: FOVEA_BY_WIDTH(call, p, FOVEA_SIGMOID, __VA_ARGS__); break; \
+    }
+
+FOVEA_CLONES void fovea_bi_pool_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
+    if (!fovea_bi_has_tiles(&p->pooling)) {
+        if (p->index)
+            max_any(p, begin, end, dx);
+        else
+            average_any(p, begin, end, dx);
+        pass_rows(p, begin, end, dx);
+    } else if (p->index) {
         FOVEA_BY_ACTIVATION(max_tiles, p, begin, end, dx)
     } else {
-        max_any(p, begin, end, dx);
-        pass_rows(p, begin, end, dx);
+        FOVEA_BY_ACTIVATION(average_tiles, p, begin, end, dx)
     }
-}
-
-void fovea_bi_pool_gradient_rows(const fovea_bi_pooled_gradient *p, size_t begin, size_t end, float *dx) {
-    if (p->index)
-        max_gradient_rows(p, begin, end, dx);
-    else
-        average_gradient_rows(p, begin, end, dx);
 }
 
 typedef struct {

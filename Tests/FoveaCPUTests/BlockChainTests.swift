@@ -66,13 +66,7 @@ import Testing
             #expect(areEqual, "1 and \(threads) threads")
         }
         let (_, expected) = try runOnRandomInputs(graph, on: ReferenceBackend(precision: .double))
-        #expect(one.count == 12 && expected.count == 12)
-        for (found, reference) in zip(one, expected) {
-            let largest = reference.map { abs($0) }.max()!
-            let error = zip(found, reference).map { abs($0 - $1) }.max()!
-            #expect(error <= 2e-5 * largest)
-            #expect(largest > 1e-6)
-        }
+        Self.expect(one, near: expected)
     }
 
     /// A whole training step runs in one chain, with what needs nothing of each other at the same time before and behind it.
@@ -105,8 +99,12 @@ import Testing
             #expect(areEqual, "1 and \(threads) threads")
         }
         let expected = try run(on: ReferenceBackend(precision: .double)).outputs
-        #expect(one.count == 12 && expected.count == 12)
-        for (found, reference) in zip(one, expected) {
+        Self.expect(one, near: expected)
+    }
+
+    private static func expect(_ outputs: [[Double]], near expected: [[Double]]) {
+        #expect(outputs.count == 12 && expected.count == 12)
+        for (found, reference) in zip(outputs, expected) {
             let largest = reference.map { abs($0) }.max()!
             let error = zip(found, reference).map { abs($0 - $1) }.max()!
             #expect(error <= 2e-5 * largest)

@@ -62,26 +62,58 @@ extension Compiler {
         define(node.outputs[0], as: loss)
     }
 
-    mutating func lowerSoftmaxCrossEntropyGradient(_ node: Graph.Node) throws(PlanError) {
-        if let logits = batchInnermostForm(of: node.inputs[0]) {
-            return try lowerBatchInnermostCrossEntropyGradient(node, logits)
+    /// The cross-entropy of logits with the samples of a batch side by side: each sample's by blocks, so that a chain of steps goes on from
+    /// the forward to the backward part (`Documentation/Decisions/0020-blocks-of-the-batch.md`), and their mean.
+    private mutating func lowerBatchInnermostCrossEntropy(_ node: Graph.Node, _ logits: Form)
+        throws(PlanError)
+    {
+        let labels = try form(of: node.inputs[1])
+        let shape = graph.shape(of: node.inputs[0])
+        let losses = makePlainForm([shape[0]])
+        let blocks = batchBlocks(of: logits)
+        let (batch, classes) = (shape[0] / blocks, shape[1])
+        emitKernel(
+            node.operation.name, path: node.path, blocks: blocks, reading: [logits, labels],
+            writing: [losses], flops: graph.cost(of: node).flops
+        ) { pointers in
+            let logits = pointers[0].assumingMemoryBound(to: Float.self)
+            let labels = pointers[1].assumingMemoryBound(to: Int32.self)
+            let losses = pointers[2].assumingMemoryBound(to: Float.self)
+            return { fovea_bi_softmax_cross_entropy(batch, classes, logits, labels, losses) }
         }
-        let logits = try plainForm(of: node.inputs[0])
+        let loss = makePlainForm(.scalar)
+        emitParts("mean", path: node.path, reading: [losses], writing: [loss], flops: shape[0]) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            return [{ p[1].pointee = fovea_mean(shape[0], p[0]) }]
+        }
+        define(node.outputs[0], as: loss)
+    }
+
+    mutating func lowerSoftmaxCrossEntropyGradient(_ node: Graph.Node) throws(PlanError) {
+        let sideBySide = batchInnermostForm(of: node.inputs[0])
+        let logits = if let sideBySide { sideBySide } else { try plainForm(of: node.inputs[0]) }
         let labels = try form(of: node.inputs[1])
         let scale = try form(of: node.inputs[2])
         let shape = graph.shape(of: node.inputs[0])
-        let gradient = makePlainForm(shape)
+        let gradient = makeForm(logits.layout)
+        let blocks = batchBlocks(of: logits)
+        let (batch, classes, isSideBySide) = (shape[0] / blocks, shape[1], sideBySide != nil)
         emitKernel(
-            node.operation.name, path: node.path, reading: [logits, labels, scale], writing: [gradient],
-            flops: graph.cost(of: node).flops
+            node.operation.name, path: node.path, blocks: blocks, reading: [logits, labels],
+            sharing: [scale], writing: [gradient], flops: graph.cost(of: node).flops
         ) { pointers in
             let logits = pointers[0].assumingMemoryBound(to: Float.self)
             let labels = pointers[1].assumingMemoryBound(to: Int32.self)
             let scale = pointers[2].assumingMemoryBound(to: Float.self)
             let gradient = pointers[3].assumingMemoryBound(to: Float.self)
             return {
-                fovea_softmax_cross_entropy_gradient(
-                    shape[0], shape[1], logits, labels, scale.pointee, gradient)
+                if isSideBySide {
+                    fovea_bi_softmax_cross_entropy_gradient(
+                        batch, classes, logits, labels, scale.pointee / Float(shape[0]), gradient)
+                } else {
+                    fovea_softmax_cross_entropy_gradient(
+                        batch, classes, logits, labels, scale.pointee, gradient)
+                }
             }
         }
         define(node.outputs[0], as: gradient)
