@@ -35,6 +35,32 @@ import Testing
         #expect(expected[0].contains { abs($0) > 1 })
     }
 
+    /// The gradient of the input, which on blocked images of many channels is a convolution with the weights transposed.
+    @Test(
+        arguments: [(96, 32), (100, 48), (128, 33), (40, 96)],
+        [CPUBackend.ActivationLayout.channelsLast, .blocked])
+    func inputGradientAgreesWithTheReference(
+        shape: (channels: Int, filters: Int), layout: CPUBackend.ActivationLayout
+    ) throws {
+        var graph = Graph()
+        let x = try graph.input("x", TensorType([2, shape.channels, 9, 7]))
+        let weight = try graph.input("weight", TensorType([shape.filters, shape.channels, 1, 1]))
+        let y = try graph.convolution(x, weight: weight)
+        try graph.outputGradients(of: y, withRespectTo: [x, weight])
+
+        let (plan, found) = try runOnRandomInputs(graph, on: CPUBackend(activationLayout: layout))
+        let row = try #require(
+            plan.explain().split(separator: "\n").first { $0.contains("convolutionInputGradient") })
+        if layout == .blocked, row.contains("aBcd8b"), shape.channels >= 96 {
+            #expect(row.contains("ABcd8b8a"))
+        }
+        let (_, expected) = try runOnRandomInputs(graph, on: ReferenceBackend(precision: .double))
+        for (found, expected) in zip(found, expected) {
+            #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 2e-5 })
+            #expect(expected.contains { abs($0) > 0.5 })
+        }
+    }
+
     /// The end of a block of Inception-ResNet.
     @Test(arguments: [CPUBackend.ActivationLayout.channelsLast, .blocked, .batchInnermost], [false, true])
     func takesInAMultipleAndASum(layout: CPUBackend.ActivationLayout, isPointwise: Bool) throws {

@@ -97,6 +97,15 @@ final class MemoryDescriptor: @unchecked Sendable, Equatable {
         tagged(dimensions, dnnl_BcdA64b2a, .bfloat16)
     }
 
+    /// The same memory with the first two axes exchanged.
+    var withFirstAxesExchanged: MemoryDescriptor {
+        var handle: dnnl_memory_desc_t?
+        let axes = [1, 0] + (2..<Int32(dimensions.count))
+        let status = dnnl_memory_desc_permute_axes(&handle, self.handle, axes)
+        precondition(status == dnnl_success, "no exchanged axes of \(dimensions)")
+        return MemoryDescriptor(owning: handle!)
+    }
+
     /// Elements in whatever order a primitive likes best.
     static func any(_ dimensions: [Int], _ dtype: DType = .float32) -> MemoryDescriptor {
         tagged(dimensions, dnnl_format_tag_any, dtype)
