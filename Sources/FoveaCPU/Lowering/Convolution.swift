@@ -195,7 +195,7 @@ extension Compiler {
         if runsBFloat16Gradient(gradient.convolution, weight: weightShape, result: node.outputs[0]) {
             return try bfloat16InputGradient(gradient, node)
         }
-        if isFasterAsConvolution(gradient, weight: weightShape) {
+        if isFasterAsConvolution(gradient.convolution, weight: weightShape) {
             return try inputGradientAsConvolution(gradient, node)
         }
         let problem = ConvolutionProblem(
@@ -225,38 +225,6 @@ extension Compiler {
             node.operation.name, node, descriptor,
             reading: [(DNNL_ARG_DIFF_DST, dy), (DNNL_ARG_WEIGHTS, weight)],
             writing: [(DNNL_ARG_DIFF_SRC, dx)])
-        return dx
-    }
-
-    /// Whether the gradient of the input is faster as a convolution of the gradient of the output, on blocked images
-    /// (`Documentation/Decisions/0010-pointwise-weights.md`).
-    private func isFasterAsConvolution(
-        _ gradient: Operation.ConvolutionInputGradient, weight: Shape
-    ) -> Bool {
-        let convolution = gradient.convolution
-        return activationLayout == .blocked && productType == .float32 && weight[2] == 1 && weight[3] == 1
-            && weight[1] >= 96 && convolution.groups == 1 && convolution.stride == 1
-            && convolution.padding == .zero
-    }
-
-    /// The gradient of the input of a 1x1 convolution: the convolution of `dy` with the weights transposed.
-    private mutating func inputGradientAsConvolution(
-        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
-    ) throws(PlanError) -> Form {
-        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-        let descriptor = try convolutionForward(
-            gradient.convolution, x: dyShape, weight: [weightShape[1], weightShape[0], 1, 1],
-            y: gradient.inputShape, hasBias: false, dtype: .float32, result: .float32)
-        let transposed = descriptor.layout(DNNL_ARG_WEIGHTS)
-        let dy = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
-        let weight = try form(of: node.inputs[1], in: transposed.withFirstAxesExchanged)
-        let dx = makeForm(descriptor.layout(DNNL_ARG_DST))
-        emit(
-            node.operation.name, node, descriptor,
-            reading: [
-                (DNNL_ARG_SRC, dy), (DNNL_ARG_WEIGHTS, Form(layout: transposed, buffer: weight.buffer)),
-            ],
-            writing: [(DNNL_ARG_DST, dx)])
         return dx
     }
 
@@ -373,7 +341,7 @@ extension Compiler {
     }
 
     /// The forward primitive, made once for all that are alike; its layouts decide those of the backward primitives.
-    private mutating func convolutionForward(
+    mutating func convolutionForward(
         _ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape, hasBias: Bool,
         postOperations: PostOperations = .none, dtype: DType, result: DType,
         destination: MemoryDescriptor? = nil

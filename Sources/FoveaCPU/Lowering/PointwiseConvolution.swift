@@ -3,13 +3,15 @@ import COneDNN
 import FoveaGraph
 import FoveaTensor
 
-/// The gradient of the weights of a 1x1 convolution as one matrix product, where that is faster than oneDNN's primitive for it
+/// The gradients of a 1x1 convolution as products of matrices or as another convolution, where oneDNN's primitives are slower
 /// (`Documentation/Decisions/0010-pointwise-weights.md`).
 extension Compiler {
     /// The pixels from which it matters which factor comes first; with fewer it depends on where they lie in memory.
     private static let leastPixelsToTranspose = 4096
     /// Fewer filters are no good as rows, whatever the channels.
     private static let leastFiltersAsRows = 48
+    /// From these on the gradient of the input is faster as a convolution.
+    private static let leastChannelsToConvolve = 96
 
     /// Whether the gradients of a convolution are taken as products of matrices: over channels-last images with nothing left out
     /// between pixels, and so many pixels that putting the gradient of weights in order takes no time beside it.
@@ -22,8 +24,40 @@ extension Compiler {
         let pixels = x[0] * x[2] * x[3]
         // The product goes through pixels in blocks, of which a small last one takes as long as a whole one.
         let fillsBlocks = pixels >= 1024 || pixels >= 512 && pixels % 64 == 0
-        return weight[2] == 1 && weight[3] == 1 && convolution.groups == 1 && convolution.stride == 1
-            && convolution.padding == .zero && fillsBlocks
+        return isProductOfPixels(convolution, weight: weight) && fillsBlocks
+    }
+
+    /// Whether a convolution multiplies the channels of each pixel by one matrix and leaves out none.
+    private static func isProductOfPixels(_ convolution: Operation.Convolution, weight: Shape) -> Bool {
+        weight[2] == 1 && weight[3] == 1 && convolution.groups == 1 && convolution.stride == 1
+            && convolution.padding == .zero
+    }
+
+    /// Whether the gradient of the input is faster as a convolution of the gradient of the output, on blocked images.
+    func isFasterAsConvolution(_ convolution: Operation.Convolution, weight: Shape) -> Bool {
+        activationLayout == .blocked && productType == .float32 && weight[1] >= Self.leastChannelsToConvolve
+            && Self.isProductOfPixels(convolution, weight: weight)
+    }
+
+    /// The gradient of the input: the convolution of `dy` with the weights transposed.
+    mutating func inputGradientAsConvolution(
+        _ gradient: Operation.ConvolutionInputGradient, _ node: Graph.Node
+    ) throws(PlanError) -> Form {
+        let (dyShape, weightShape) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let descriptor = try convolutionForward(
+            gradient.convolution, x: dyShape, weight: [weightShape[1], weightShape[0], 1, 1],
+            y: gradient.inputShape, hasBias: false, dtype: .float32, result: .float32)
+        let transposed = descriptor.layout(DNNL_ARG_WEIGHTS)
+        let dy = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
+        let weight = try form(of: node.inputs[1], in: transposed.withFirstAxesExchanged)
+        let dx = makeForm(descriptor.layout(DNNL_ARG_DST))
+        emit(
+            node.operation.name, node, descriptor,
+            reading: [
+                (DNNL_ARG_SRC, dy), (DNNL_ARG_WEIGHTS, Form(layout: transposed, buffer: weight.buffer)),
+            ],
+            writing: [(DNNL_ARG_DST, dx)])
+        return dx
     }
 
     /// `dX = dY W`, with a row of `X` and `dY` for each pixel.
