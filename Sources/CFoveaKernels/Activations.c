@@ -13,19 +13,14 @@ typedef struct {
 #define FOVEA_LANES_HEADER "ActivationsLanes.h"
 #include "BothWidths.h"
 
-static void activate_range(void *pointer, size_t begin, size_t end) {
-    const activation_context *c = pointer;
-    if (c->activation == FOVEA_IDENTITY) {
-        if (c->out != c->x) memcpy(c->out + begin, c->x + begin, (end - begin) * sizeof(float));
-        return;
-    }
-#if FOVEA_HAS_WIDE
-    if (fovea_has_wide_vectors()) {
-        fovea_activate_16(c->activation, end - begin, c->x + begin, c->out + begin);
-        return;
-    }
-#endif
-    fovea_activate_8(c->activation, end - begin, c->x + begin, c->out + begin);
+static void activate_range(void *context, size_t begin, size_t end) {
+    const activation_context *c = context;
+    const float *x = c->x + begin;
+    float *y = c->out + begin;
+    if (c->activation != FOVEA_IDENTITY)
+        FOVEA_BY_LANES(fovea_vector_lanes(), activate, c->activation, end - begin, x, y);
+    else if (y != x)
+        memcpy(y, x, (end - begin) * sizeof(float));
 }
 
 void fovea_activate(fovea_activation activation, size_t count, const float *x, float *y) {
@@ -33,35 +28,14 @@ void fovea_activate(fovea_activation activation, size_t count, const float *x, f
     fovea_parallel_for(count, GRAIN, activate_range, &c);
 }
 
-// No `restrict`: the output may be an input. The loops are of independent elements.
-FOVEA_CLONES static void relu_gradient(size_t count, const float *y, const float *dy, float *dx) {
-#pragma clang loop vectorize(assume_safety)
-    for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
-}
-
-FOVEA_CLONES static void tanh_gradient(size_t count, const float *y, const float *dy, float *dx) {
-#pragma clang loop vectorize(assume_safety)
-    for (size_t i = 0; i < count; i++) dx[i] = dy[i] * (1 - y[i] * y[i]);
-}
-
-FOVEA_CLONES static void sigmoid_gradient(size_t count, const float *y, const float *dy, float *dx) {
-#pragma clang loop vectorize(assume_safety)
-    for (size_t i = 0; i < count; i++) dx[i] = dy[i] * (y[i] * (1 - y[i]));
-}
-
-static void gradient_range(void *pointer, size_t begin, size_t end) {
-    const activation_context *c = pointer;
-    size_t count = end - begin;
+static void gradient_range(void *context, size_t begin, size_t end) {
+    const activation_context *c = context;
     const float *y = c->y + begin, *dy = c->dy + begin;
     float *dx = c->out + begin;
-    switch (c->activation) {
-    case FOVEA_IDENTITY:
-        if (dx != dy) memcpy(dx, dy, count * sizeof(float));
-        break;
-    case FOVEA_RELU: relu_gradient(count, y, dy, dx); break;
-    case FOVEA_TANH: tanh_gradient(count, y, dy, dx); break;
-    case FOVEA_SIGMOID: sigmoid_gradient(count, y, dy, dx); break;
-    }
+    if (c->activation != FOVEA_IDENTITY)
+        FOVEA_BY_LANES(fovea_vector_lanes(), activate_gradient, c->activation, end - begin, y, dy, dx);
+    else if (dx != dy)
+        memcpy(dx, dy, (end - begin) * sizeof(float));
 }
 
 void fovea_activate_gradient(fovea_activation activation, size_t count, const float *y, const float *dy, float *dx) {

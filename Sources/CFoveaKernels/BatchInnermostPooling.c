@@ -99,26 +99,6 @@ int fovea_bi_has_tiles(const fovea_bi_pooling *s) {
            s->outWidth * s->strideWidth <= s->width;
 }
 
-// The part of the gradient that passes the activation with the result `y`.
-FOVEA_INLINE void pass_activation(fovea_activation activation, const float *y, fovea_float8 *gradient) {
-    fovea_float8 value, g = *gradient;
-    switch (activation) {
-    case FOVEA_IDENTITY: break;
-    case FOVEA_RELU:
-        value = *(const fovea_float8 *)y;
-        *gradient = (fovea_float8)((fovea_word8)(value > 0) & (fovea_word8)g);
-        break;
-    case FOVEA_TANH:
-        value = *(const fovea_float8 *)y;
-        *gradient = g * (1 - value * value);
-        break;
-    case FOVEA_SIGMOID:
-        value = *(const fovea_float8 *)y;
-        *gradient = g * (value * (1 - value));
-        break;
-    }
-}
-
 // A row of a plane of the image: where the outputs of the windows over it begin, how many of its pixels they cover, and which of
 // their rows it is.
 typedef struct {
@@ -148,7 +128,7 @@ FOVEA_INLINE void average_tiles(const fovea_bi_pooled_gradient *p, fovea_activat
                 for (size_t v = 0; v < width; v++) {
                     size_t place = (h + v) * batch + n;
                     fovea_float8 g = part;
-                    pass_activation(activation, y + place, &g);
+                    fovea_pass_activation_8(activation, y + place, &g);
                     *(fovea_float8 *)(dx + place) = g;
                 }
             }
@@ -189,7 +169,7 @@ FOVEA_INLINE void pass_rows(const fovea_bi_pooled_gradient *p, size_t begin, siz
     size_t row = p->pooling.width * p->pooling.batch, count = (end - begin) * row;
     if (p->activation == FOVEA_IDENTITY) return;
     for (size_t i = 0; i < count; i += 8)
-        pass_activation(p->activation, p->y + begin * row + i, (fovea_float8 *)(dx + i));
+        fovea_pass_activation_8(p->activation, p->y + begin * row + i, (fovea_float8 *)(dx + i));
 }
 
 typedef uint8_t bytes8 __attribute__((vector_size(8), aligned(1), may_alias));
@@ -275,7 +255,7 @@ FOVEA_INLINE void max_tiles(const fovea_bi_pooled_gradient *p, fovea_activation 
                     size_t target = (h + v) * batch + n;
                     fovea_word8 chosen = (fovea_word8)(place == (fovea_word8){0} + (tap + (uint32_t)v));
                     fovea_float8 g = (fovea_float8)(chosen & whole);
-                    pass_activation(activation, y + target, &g);
+                    fovea_pass_activation_8(activation, y + target, &g);
                     *(fovea_float8 *)(dx + target) = g;
                 }
             }

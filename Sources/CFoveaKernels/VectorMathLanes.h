@@ -67,6 +67,26 @@ FOVEA_INLINE void FOVEA_NAME(activate_vectors)(fovea_activation activation, cons
     }
 }
 
+// The part of a gradient that passes an activation with the result at `y`, which the identity does not read.
+FOVEA_INLINE void FOVEA_NAME(pass_activation)(fovea_activation activation, const float *y, VECTOR *gradient) {
+    VECTOR value, g = *gradient;
+    switch (activation) {
+    case FOVEA_IDENTITY: break;
+    case FOVEA_RELU:
+        value = *(const VECTOR *)y;
+        *gradient = (VECTOR)((WORD)(value > 0) & (WORD)g);
+        break;
+    case FOVEA_TANH:
+        value = *(const VECTOR *)y;
+        *gradient = g * (1 - value * value);
+        break;
+    case FOVEA_SIGMOID:
+        value = *(const VECTOR *)y;
+        *gradient = g * (value * (1 - value));
+        break;
+    }
+}
+
 #undef FOVEA_SELECT
 #undef VECTOR
 #undef WORD

@@ -26,7 +26,7 @@ public struct CPUBackend: Backend {
     }
 
     /// How a convolution is computed.
-    public enum ConvolutionAlgorithm: String, Hashable, Sendable, CaseIterable {
+    public enum ConvolutionAlgorithm: String, Hashable, Sendable, CaseIterable, Codable {
         /// By its definition, with all multiplications.
         case direct
         /// By Winograd's minimal filtering, where it has no stride, channels or groups of channels that fill vectors, and

@@ -10,8 +10,8 @@ struct Fusion {
     struct Chain {
         /// The batch normalization with fixed statistics that is folded into the weights.
         var batchNorm: Int?
-        /// The multiple of what a convolution of 1x1 taps gives.
-        var scale: Int?
+        /// The multiple of what a convolution of 1x1 taps gives, folded into weights that do not change.
+        var scale: (node: Int, isFolded: Bool)?
         /// The sum with another operand: what the destination of a convolution held before, or what a batch normalization,
         /// its gradient or a product reads besides.
         var add: (node: Int, residual: Graph.Value)?
@@ -92,7 +92,7 @@ struct Fusion {
         for (position, node) in graph.nodes.enumerated()
         where isLive[position] && !absorbed.contains(position) {
             switch node.operation {
-            case .convolution: fuseConvolution(position)
+            case .convolution(let convolution): fuseConvolution(convolution, at: position)
             case .dense, .add: fuseActivation(after: position, value: node.outputs[0], into: position)
             case .batchNorm, .batchNormInference: fuseSumAndReLU(after: position)
             case .multiply where isFloat32 && node.phase == .forward && graph.gatedImage(node) != nil:
@@ -123,35 +123,35 @@ struct Fusion {
         return positions[0]
     }
 
-    private mutating func fuseConvolution(_ position: Int) {
+    private mutating func fuseConvolution(_ convolution: Operation.Convolution, at position: Int) {
         var chain = Chain.none
         var value = graph.nodes[position].outputs[0]
         if let next = onlyReader(of: value), case .batchNormInference = graph.nodes[next].operation,
-            graph.nodes[next].inputs[0] == value, weightsAreFixed(graph.nodes[position], graph.nodes[next])
+            graph.nodes[next].inputs[0] == value,
+            areFixed(graph.nodes[position].inputs.dropFirst() + graph.nodes[next].inputs.dropFirst())
         {
             chain.batchNorm = next
             value = graph.nodes[next].outputs[0]
         }
         // Other kernels than oneDNN's have no such operation.
-        if let next = onlyReader(of: value), case .scale = graph.nodes[next].operation, isPointwise(position)
+        if let next = onlyReader(of: value), case .scale = graph.nodes[next].operation,
+            convolution.isPointwise(graph.shape(of: graph.nodes[position].inputs[1]))
         {
-            chain.scale = next
+            let isFolded = areFixed(graph.nodes[position].inputs.dropFirst())
+            chain.scale = (next, isFolded)
             value = graph.nodes[next].outputs[0]
         }
-        if let next = onlyReader(of: value), case .add = graph.nodes[next].operation,
+        // With AVX2 oneDNN multiplies or adds; for both it has a plain loop, a hundred times slower.
+        if chain.scale?.isFolded ?? true, let next = onlyReader(of: value),
+            case .add = graph.nodes[next].operation,
             let residual = residual(of: next, besides: value, at: position)
         {
             chain.add = (next, residual)
             value = graph.nodes[next].outputs[0]
         }
         chains[position] = chain
-        absorbed.formUnion([chain.batchNorm, chain.scale, chain.add?.node].compactMap(\.self))
+        absorbed.formUnion([chain.batchNorm, chain.scale?.node, chain.add?.node].compactMap(\.self))
         fuseActivation(after: position, value: value, into: position)
-    }
-
-    private func isPointwise(_ position: Int) -> Bool {
-        let weight = graph.shape(of: graph.nodes[position].inputs[1])
-        return weight[2] == 1 && weight[3] == 1
     }
 
     private mutating func fuseActivation(after position: Int, value: Graph.Value, into host: Int) {
@@ -237,9 +237,9 @@ struct Fusion {
             let (convolution, weight) = (
                 gradient.convolution, graph.shape(of: graph.nodes[producer].inputs[1])
             )
-            guard weight[2] == 1, weight[3] == 1, convolution.stride != 1, convolution.padding == .zero,
-                convolution.groups == 1
-            else { continue }
+            guard convolution.isPointwise(weight), convolution.stride != 1, convolution.groups == 1 else {
+                continue
+            }
             stridedSums[position] = StridedSum(gradient: producer, other: other)
             compactGradients.insert(producer)
             return
@@ -266,8 +266,8 @@ struct Fusion {
     }
 
     /// Whether the weights and statistics stay as they are during a run, so that they can be folded once.
-    private func weightsAreFixed(_ convolution: Graph.Node, _ batchNorm: Graph.Node) -> Bool {
-        (convolution.inputs.dropFirst() + batchNorm.inputs.dropFirst()).allSatisfy { value in
+    private func areFixed(_ values: ArraySlice<Graph.Value>) -> Bool {
+        values.allSatisfy { value in
             guard case .variable(let variable) = graph.origin(of: value) else { return false }
             return !graph.assignments.contains { $0.variable == variable }
         }

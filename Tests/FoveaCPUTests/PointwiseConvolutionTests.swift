@@ -61,24 +61,37 @@ import Testing
         }
     }
 
-    /// The end of a block of Inception-ResNet.
-    @Test(arguments: [CPUBackend.ActivationLayout.channelsLast, .blocked, .batchInnermost], [false, true])
-    func takesInAMultipleAndASum(layout: CPUBackend.ActivationLayout, isPointwise: Bool) throws {
+    /// The end of a block of Inception-ResNet, in prediction, where weights are fixed, and in training.
+    @Test(
+        arguments: [CPUBackend.ActivationLayout.channelsLast, .blocked, .batchInnermost],
+        [(isPointwise: true, isFixed: true), (true, false), (false, true)])
+    func takesInAMultipleAndASum(
+        layout: CPUBackend.ActivationLayout, kind: (isPointwise: Bool, isFixed: Bool)
+    ) throws {
         var graph = Graph()
         let x = try graph.input("x", TensorType([8, 16, 9, 7]))
-        let taps = isPointwise ? 1 : 3
+        let taps = kind.isPointwise ? 1 : 3
         let padding = Edges(vertical: taps / 2, horizontal: taps / 2)
-        let weight = try graph.input("weight", TensorType([32, 16, taps, taps]))
-        let bias = try graph.input("bias", TensorType([32]))
+        func parameter(_ name: String, _ shape: Shape) throws -> Graph.Value {
+            kind.isFixed
+                ? try graph.variable(name, shape, initial: .constant(0))
+                : try graph.input(name, TensorType(shape))
+        }
+        let weight = try parameter("weight", [32, 16, taps, taps])
+        let bias = try parameter("bias", [32])
         let slopes = try graph.input("slopes", TensorType([8, 32, 9, 7]))
         let residual = try graph.scale(slopes, by: 2)
         let y = try graph.convolution(x, weight: weight, bias: bias, padding: padding)
         let sum = try graph.add(residual, try graph.scale(y, by: 0.17))
         try graph.output("y", try graph.activation(.relu, sum))
 
-        let (plan, found) = try runOnRandomInputs(graph, on: CPUBackend(activationLayout: layout))
-        #expect(plan.explain().contains("convolution+scale+add+relu") == isPointwise)
-        let (_, expected) = try runOnRandomInputs(graph, on: ReferenceBackend(precision: .double))
+        let (plan, found) = try runOnRandomInputs(
+            graph, on: CPUBackend(activationLayout: layout), setsVariables: true)
+        let table = plan.explain()
+        #expect(table.contains("convolution+scale+add+relu") == (kind.isPointwise && kind.isFixed))
+        #expect(table.contains("convolution+scale") == kind.isPointwise)
+        let (_, expected) = try runOnRandomInputs(
+            graph, on: ReferenceBackend(precision: .double), setsVariables: true)
         #expect(zip(found[0], expected[0]).allSatisfy { abs($0 - $1) <= 1e-5 })
         #expect(expected[0].contains { $0 > 0.1 } && expected[0].contains(0))
     }

@@ -6,7 +6,7 @@ import FoveaTensor
 /// - Parameter adjust: what is done to an input's numbers, which are uniform in -1/2 ..< 1/2.
 /// - Returns: The plan, and the numbers of its outputs, in which nothing is lost.
 func runOnRandomInputs(
-    _ graph: Graph, on backend: some Backend,
+    _ graph: Graph, on backend: some Backend, setsVariables: Bool = false,
     adjust: (_ input: Graph.Input, _ numbers: [Float]) -> [Float] = { $1 }
 ) throws -> (plan: any Plan, outputs: [[Double]]) {
     let plan = try backend.compile(graph)
@@ -16,6 +16,11 @@ func runOnRandomInputs(
         let stream = random.stream(.other(position))
         let numbers = adjust(input, (0..<shape.count).map { stream.uniform(at: $0) - 0.5 })
         try plan.setInput(input.name, to: Tensor(numbers, shape: shape))
+    }
+    for (position, variable) in graph.variables.enumerated() where setsVariables {
+        let (shape, stream) = (variable.type.shape, random.stream(.initialization(position)))
+        plan.setVariable(
+            position, to: Tensor((0..<shape.count).map { stream.uniform(at: $0) - 0.5 }, shape: shape))
     }
     try plan.execute()
     let outputs = graph.outputs.indices.map {

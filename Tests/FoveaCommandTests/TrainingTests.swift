@@ -88,6 +88,28 @@ import Testing
         #expect(resumed.status == 0, "\(resumed.errors)")
     }
 
+    @Test func convolutionIsASettingThatReachesThePlan() throws {
+        func train(_ arguments: [String], to output: String) throws {
+            let result = try Command.run(["train"] + arguments + ["--output", output], in: folder)
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        for algorithm in ["direct", "winograd"] {
+            try train(
+                [
+                    "--model", "conv 8 k3 - relu - conv 8 k3 - relu - gap - fc 2", "--data", "data",
+                    "--batch", "8", "--epochs", "1", "--threads", "1", "--convolution", algorithm,
+                ], to: algorithm)
+        }
+        func text(_ path: String) throws -> String { String(decoding: try folder.read(path), as: UTF8.self) }
+        #expect(try text("direct/config.yaml").contains("convolution: direct\n"))
+        #expect(try text("winograd/metrics.jsonl").contains("\"convolutionAlgorithm\":\"winograd\""))
+        #expect(try text("winograd/report.md").contains("| convolutions | winograd |"))
+        let weights = try folder.read("winograd/model.safetensors")
+        #expect(try folder.read("direct/model.safetensors") != weights)
+        try train(["--config", "winograd/config.yaml"], to: "again")
+        #expect(try folder.read("again/model.safetensors") == weights)
+    }
+
     @Test func anotherOptimizerLeavesOutWhatARecipeHasSet() throws {
         try folder.write(
             "weightDecay: 0.1\noptimizer: adamw\nschedule: step\nmodel: resnet20\ndata: data\n", "c.yaml")

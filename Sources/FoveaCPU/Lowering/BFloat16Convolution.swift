@@ -11,7 +11,7 @@ extension Compiler {
             weight[0] % Self.panel == 0,
             resultType(of: result, computedIn: productType) == .bfloat16
         else { return false }
-        return isPointwise(convolution, weight) ? weight[1] % 2 == 0 : weight[1] <= Self.mostFewChannels
+        return convolution.isPointwise(weight) ? weight[1] % 2 == 0 : weight[1] <= Self.mostFewChannels
     }
 
     /// Whether the gradient of its input does.
@@ -19,16 +19,12 @@ extension Compiler {
         _ convolution: Operation.Convolution, weight: Shape, result: Graph.Value
     ) -> Bool {
         hasBFloat16Kernels && convolution.groups == 1 && convolution.stride == 1
-            && isPointwise(convolution, weight) && weight[1] % Self.panel == 0 && weight[0] % 2 == 0
+            && convolution.isPointwise(weight) && weight[1] % Self.panel == 0 && weight[0] % 2 == 0
             && resultType(of: result, computedIn: productType) == .bfloat16
     }
 
     var hasBFloat16Kernels: Bool {
         productType == .bfloat16 && activationLayout == .channelsLast && CPUBackend.hasBFloat16Kernels
-    }
-
-    private func isPointwise(_ convolution: Operation.Convolution, _ weight: Shape) -> Bool {
-        weight[2] == 1 && weight[3] == 1 && convolution.padding == .zero
     }
 
     /// The filters that are computed together.
@@ -48,7 +44,7 @@ extension Compiler {
         var (height, width) = (input[2], input[3])
         let taps: Form
         let bias: Form?
-        if isPointwise(convolution, weightShape) {
+        if convolution.isPointwise(weightShape) {
             (taps, bias) = try parameters(
                 of: node, batchNorm: batchNorm, weights: .panels(weightShape.dimensions))
         } else {

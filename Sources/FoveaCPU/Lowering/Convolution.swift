@@ -36,15 +36,16 @@ extension Compiler {
         var name = node.operation.name
         var result = node.outputs[0]
         var post = PostOperations()
+        var factor: Float?
         var residual: Form?
         if let batchNorm = chain.batchNorm {
             name += "+batchNorm"
             result = graph.nodes[batchNorm].outputs[0]
         }
-        if let scale = chain.scale, case .scale(let operation) = graph.nodes[scale].operation {
+        if let scale = chain.scale, case .scale(let operation) = graph.nodes[scale.node].operation {
             name += "+scale"
-            post.scale = operation.factor
-            result = graph.nodes[scale].outputs[0]
+            if scale.isFolded { factor = operation.factor } else { post.scale = operation.factor }
+            result = graph.nodes[scale.node].outputs[0]
         }
         if let add = chain.add {
             name += "+add"
@@ -135,7 +136,8 @@ extension Compiler {
             try settleWeight(of: node, multipliedBy: convolution)
         }
         let (weight, bias) = try parameters(
-            of: node, batchNorm: chain.batchNorm, weights: descriptor.layout(DNNL_ARG_WEIGHTS))
+            of: node, batchNorm: chain.batchNorm, factor: factor, weights: descriptor.layout(DNNL_ARG_WEIGHTS)
+        )
         var y = makeForm(descriptor.layout(DNNL_ARG_DST))
         var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_WEIGHTS, weight)]
         if let bias { inputs.append((DNNL_ARG_BIAS, bias)) }
@@ -331,10 +333,21 @@ extension Compiler {
         return buffers[present.buffer.index].holdsParts ? try copy(present, path: path) : present
     }
 
-    /// The weights in the given layout and the bias, with a batch normalization folded in if there is one.
+    /// The weights in the given layout and the bias, with a batch normalization and a multiple folded in if there are any.
     mutating func parameters(
-        of node: Graph.Node, batchNorm: Int?, weights: MemoryDescriptor
+        of node: Graph.Node, batchNorm: Int?, factor: Float? = nil, weights: MemoryDescriptor
     ) throws(PlanError) -> (weight: Form, bias: Form?) {
+        if let factor {
+            var (weight, bias) = try parameters(
+                of: node, batchNorm: batchNorm, weights: .plain(weights.dimensions))
+            weight = try elementwise("scale", node, .scale(by: factor), of: weight)
+            if let unscaled = bias {
+                bias = try elementwise("scale", node, .scale(by: factor), of: unscaled)
+            }
+            return (
+                weight.layout == weights ? weight : try reorder(weight, to: weights, path: node.path), bias
+            )
+        }
         if let batchNorm { return try foldBatchNorm(graph.nodes[batchNorm], into: node, weights: weights) }
         let weight = try form(of: node.inputs[1], in: weights)
         return (weight, node.inputs.count == 3 ? try plainForm(of: node.inputs[2]) : nil)

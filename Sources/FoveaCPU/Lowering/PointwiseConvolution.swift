@@ -29,8 +29,7 @@ extension Compiler {
 
     /// Whether a convolution multiplies the channels of each pixel by one matrix and leaves out none.
     private static func isProductOfPixels(_ convolution: Operation.Convolution, weight: Shape) -> Bool {
-        weight[2] == 1 && weight[3] == 1 && convolution.groups == 1 && convolution.stride == 1
-            && convolution.padding == .zero
+        convolution.isPointwise(weight) && convolution.groups == 1 && convolution.stride == 1
     }
 
     /// Whether the gradient of the input is faster as a convolution of the gradient of the output, on blocked images.
@@ -149,4 +148,9 @@ func multiply(
         Int64(depth), 1, a, Int64(transposed ? rows : depth), b, Int64(columns), adds ? 1 : 0, c,
         Int64(columns))
     precondition(status == dnnl_success, "the memory for a matrix product is used up")
+}
+
+extension Operation.Convolution {
+    /// Whether each output is made of the channels of one pixel, in the groups and at the stride there are.
+    func isPointwise(_ weight: Shape) -> Bool { weight[2] == 1 && weight[3] == 1 && padding == .zero }
 }

@@ -129,7 +129,9 @@ struct Train: ParsableCommand {
     }
 
     private static func backend(for run: RunConfiguration) -> CPUBackend {
-        CPUBackend(threads: run.threads, precision: run.precision, recomputesActivations: run.recompute)
+        CPUBackend(
+            threads: run.threads, precision: run.precision, convolutionAlgorithm: run.convolution,
+            recomputesActivations: run.recompute)
     }
 
     /// `runs/NAME`, or with a number behind it where that is taken.

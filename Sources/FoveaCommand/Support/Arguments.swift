@@ -52,7 +52,12 @@ extension CPUBackend.Precision: ExpressibleByArgument {
     }
 }
 
-extension CPUBackend.ConvolutionAlgorithm: ExpressibleByArgument {}
+extension CPUBackend.ConvolutionAlgorithm: ExpressibleByArgument {
+    static let help: ArgumentHelp = """
+        How 3x3, 5x5, 1x7 and 1x3 convolutions are computed: direct, by their definition, or winograd, with a quarter to \
+        57 % of the multiplications and more rounding. The faster for each unless given; direct for forward and gradients.
+        """
+}
 
 extension CPUBackend {
     /// The help of `--recompute`.
@@ -83,12 +88,7 @@ struct ComputingOptions: ParsableArguments {
     @Option(help: CPUBackend.Precision.help)
     var precision: CPUBackend.Precision = .float32
 
-    @Option(
-        help: """
-            How 3x3, 5x5, 1x7 and 1x3 convolutions are computed: direct, by their definition, or winograd, with a \
-            quarter to 57 % of the multiplications and more rounding. The faster for each unless given; direct for \
-            forward and gradients.
-            """)
+    @Option(help: CPUBackend.ConvolutionAlgorithm.help)
     var convolution: CPUBackend.ConvolutionAlgorithm?
 
     func validate() throws { try precision.validate() }

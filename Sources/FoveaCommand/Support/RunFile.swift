@@ -102,6 +102,7 @@ struct RunFile {
             case .patience: run.patience = try integer(entry)
             case .checkpointEverySteps: run.checkpointEverySteps = try integer(entry)
             case .precision: run.precision = try choice(entry)
+            case .convolution: run.convolution = try choice(entry)
             case .recompute: run.recompute = try flag(entry)
             case .threads: run.threads = try integer(entry)
             }
@@ -193,7 +194,7 @@ enum RunSetting: String, CaseIterable {
         warmup, momentum,
         nesterov
     case weightDecay, l2, weights, replaceHead, freeze, seed, restoreBest, patience, checkpointEverySteps,
-        precision, recompute, threads
+        precision, convolution, recompute, threads
 }
 
 extension RunFile {
@@ -228,6 +229,7 @@ extension RunFile {
                 case .patience: run.patience.map { "\($0)" }
                 case .checkpointEverySteps: run.checkpointEverySteps.map { "\($0)" }
                 case .precision: run.precision.rawValue
+                case .convolution: run.convolution?.rawValue
                 case .recompute: "\(run.recompute)"
                 case .threads: run.threads.map { "\($0)" }
                 }

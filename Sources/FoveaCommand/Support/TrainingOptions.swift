@@ -89,6 +89,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: CPUBackend.Precision.help)
     var precision: CPUBackend.Precision?
 
+    @Option(help: CPUBackend.ConvolutionAlgorithm.help)
+    var convolution: CPUBackend.ConvolutionAlgorithm?
+
     @Flag(inversion: .prefixedNo, help: CPUBackend.recomputationHelp)
     var recompute: Bool?
 
@@ -115,6 +118,7 @@ struct TrainingOptions: ParsableArguments {
         if let patience { run.patience = patience }
         if let checkpointEverySteps { run.checkpointEverySteps = checkpointEverySteps }
         if let precision { run.precision = precision }
+        if let convolution { run.convolution = convolution }
         if let recompute { run.recompute = recompute }
     }
 
@@ -127,7 +131,7 @@ struct TrainingOptions: ParsableArguments {
             && l2 == nil
             && weights == nil && !replaceHead && freeze.isEmpty && seed == nil && restoreBest == nil
             && patience == nil && checkpointEverySteps == nil && precision == nil
-            && recompute == nil
+            && convolution == nil && recompute == nil
     }
 }
 

@@ -64,6 +64,8 @@ public struct RunConfiguration: Hashable, Sendable {
     public var checkpointEverySteps: Int?
     /// The arithmetic of the plan.
     public var precision = CPUBackend.Precision.float32
+    /// How convolutions are computed; the faster for each unless given.
+    public var convolution: CPUBackend.ConvolutionAlgorithm?
     /// Whether cheap activations are computed once more for the gradients instead of kept; it changes no number.
     public var recompute = false
     /// The number of threads, which the last bits of the result depend on; one for each core unless given.

@@ -90,6 +90,7 @@ public struct RunReport: Sendable {
         ]
         if let backend = model.backend as? CPUBackend {
             rows.append(["precision", backend.precision.rawValue])
+            rows.append(["convolutions", backend.convolutionAlgorithm?.rawValue ?? "the faster for each"])
             rows.append(["activations recomputed", backend.recomputesActivations ? "yes" : "no"])
         }
         if !configuration.frozen.isEmpty {

@@ -106,6 +106,7 @@ public struct Trainer {
             batchSize: configuration.batchSize, samples: parts.training.count,
             validationSamples: parts.validation?.1.count ?? 0, parameters: parameters,
             frozenParameters: frozen, precision: session.cpuBackend?.precision,
+            convolutionAlgorithm: session.cpuBackend?.convolutionAlgorithm,
             recomputesActivations: session.cpuBackend?.recomputesActivations)
     }
 

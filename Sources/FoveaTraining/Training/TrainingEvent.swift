@@ -34,6 +34,8 @@ public struct TrainingStart: Hashable, Sendable, Codable {
     public var frozenParameters: Int
     /// The arithmetic of the plan; `nil` where the backend has no choice of it.
     public var precision: CPUBackend.Precision?
+    /// How convolutions are computed; `nil` for the faster for each, and where the backend has no choice of it.
+    public var convolutionAlgorithm: CPUBackend.ConvolutionAlgorithm?
     /// Whether the plan computes cheap activations once more instead of keeping them; `nil` where the backend has no choice
     /// of it.
     public var recomputesActivations: Bool?
