@@ -12,7 +12,8 @@ import Testing
             .map { "\($0.operation) of \($0.path)" }
     }
 
-    @Test(arguments: Zoo.entries.map(\.card.name))
+    /// All but the narrow ones, whose channels fill no vector.
+    @Test(arguments: Zoo.entries.map(\.card.name).filter { !$0.contains("tiny") })
     func noStepIsAPlainLoop(name: String) throws {
         let network = try Zoo.network(named: name)
         for batchSize in [1, 16] {

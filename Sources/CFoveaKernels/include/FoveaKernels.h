@@ -14,6 +14,7 @@
 #include "Gate.h"
 #include "GroupNorm.h"
 #include "GroupedConvolution.h"
+#include "LocalResponseNorm.h"
 #include "Unfold.h"
 #include "Winograd.h"
 
