@@ -1,5 +1,5 @@
-// The activations of a flat array and their gradients by vectors of LANES floats, compiled twice. The last elements go through a vector
-// filled up with zeros, so that an element's result does not depend on its place.
+// The activations of a flat array and their gradients by vectors of LANES floats, compiled twice. The last elements go
+// through a vector filled up with zeros, so that an element's result does not depend on its place.
 
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define FOVEA_MAP(function)                                                                                        \
