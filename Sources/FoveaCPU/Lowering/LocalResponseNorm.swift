@@ -52,8 +52,7 @@ extension Compiler {
         ) { descriptor, m, hint, attributes in
             dnnl_lrn_backward_primitive_desc_create(
                 &descriptor, engine.handle, dnnl_lrn_within_channel, m[0], m[0], m[0], Int64(norm.size),
-                norm.alpha,
-                norm.beta, norm.k, hint, attributes)
+                norm.alpha, norm.beta, norm.k, hint, attributes)
         }
         var inputs = [(DNNL_ARG_SRC, x), (DNNL_ARG_DIFF_DST, dy)]
         if descriptor.workspace != nil {
@@ -82,9 +81,7 @@ extension Compiler {
                 attributes)
         }
     }
-}
 
-extension Compiler {
     /// The step of a kernel that reads images whose channels lie side by side, `x` first, and gives another.
     private mutating func lowerChannelNorm(
         _ norm: Operation.LocalResponseNorm, _ node: Graph.Node,
@@ -94,12 +91,10 @@ extension Compiler {
             ) -> Void
     ) throws(PlanError) {
         let shape = graph.shape(of: node.inputs[0])
-        var x = try imageForm(of: node.inputs[0])
-        let isChannelsLast = x.layout == .channelsLast(shape.dimensions)
-        let block = isChannelsLast ? nil : x.layout.channelBlock
-        if block == nil, !isChannelsLast {
-            x = try form(of: node.inputs[0], in: .channelsLast(shape.dimensions))
-        }
+        let image = try imageForm(of: node.inputs[0])
+        let block = image.layout.channelBlock
+        let x =
+            block == nil ? try form(of: node.inputs[0], in: .channelsLast(shape.dimensions)) : image
         var inputs = [x]
         for value in node.inputs.dropFirst() { inputs.append(try form(of: value, in: x.layout)) }
         // The last block is filled up with zeros, which add nothing to a window and stay zeros.
