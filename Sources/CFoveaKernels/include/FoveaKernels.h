@@ -11,6 +11,7 @@
 #include "BFloat16Winograd.h"
 #include "BatchInnermost.h"
 #include "BatchNorm.h"
+#include "Dense.h"
 #include "Gate.h"
 #include "GroupNorm.h"
 #include "GroupedConvolution.h"

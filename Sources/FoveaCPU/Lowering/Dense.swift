@@ -1,8 +1,14 @@
+import CFoveaKernels
 import COneDNN
 import FoveaGraph
 import FoveaTensor
 
 extension Compiler {
+    /// The most weights that are packed for the forward product in each step.
+    private static let mostPackedWeights = 1 << 20
+    /// The batches whose products with more weights are those of `Dense.c`.
+    private static let batchesBoundByWeights = 8...Int(FOVEA_DENSE_MAX_BATCH)
+
     mutating func lowerDense(_ node: Graph.Node, at position: Int) throws(PlanError) {
         var nameWithActivation = node.operation.name
         var result = node.outputs[0]
@@ -18,6 +24,11 @@ extension Compiler {
             denseSources[node.inputs[1]] = x.layout
             let y = try lowerBatchInnermostDense(
                 node, x: x, activation: post.activation, name: nameWithActivation)
+            return define(result, as: y)
+        }
+        if try isBoundByWeights(node) {
+            var y = try lowerWeightBoundDense(node)
+            if let activation = post.activation { y = try activated(activation, node, of: y) }
             return define(result, as: y)
         }
         let activation = takeActivationAfterwards(from: &post)
@@ -45,6 +56,43 @@ extension Compiler {
         emit(name, node, descriptor, reading: inputs, writing: [(DNNL_ARG_DST, y)])
         if let activation { y = try activated(activation, node, of: y) }
         define(result, as: y)
+    }
+
+    /// Whether a product takes as long as its trained weights take to be read, with rows of weights and vectors as they are
+    /// (`Documentation/Decisions/0022-dense-products.md`).
+    private mutating func isBoundByWeights(_ node: Graph.Node) throws(PlanError) -> Bool {
+        let source = try denseSource(node.inputs[0]).layout
+        guard isAssigned(node.inputs[1]), productType == .float32, source.dtype == .float32, source.isPlain,
+            source.dimensions.count == 2, Self.batchesBoundByWeights ~= source.dimensions[0],
+            graph.shape(of: node.inputs[1]).count > Self.mostPackedWeights
+        else { return false }
+        return try forwardWeights(node.inputs[1], source: source) == nil
+    }
+
+    private mutating func lowerWeightBoundDense(_ node: Graph.Node) throws(PlanError) -> Form {
+        let weightShape = graph.shape(of: node.inputs[1])
+        let x = try denseSource(node.inputs[0])
+        try settle(node.inputs[1], in: .plain(weightShape.dimensions))
+        var inputs = [x, try plainForm(of: node.inputs[1])]
+        let hasBias = node.inputs.count == 3
+        if hasBias { inputs.append(try plainForm(of: node.inputs[2])) }
+        let y = makePlainForm([x.layout.dimensions[0], weightShape[0]])
+        let shape = fovea_dense(batch: x.layout.dimensions[0], inputs: weightShape[1], units: weightShape[0])
+        let threads = fovea_threads()
+        let scratch = makePlainForm([fovea_dense_scratch(threads) / MemoryLayout<Float>.size])
+        emitKernel(
+            node.operation.name, path: node.path, reading: inputs, writing: [y], scratch: [scratch],
+            flops: graph.cost(of: node).flops
+        ) { pointers in
+            let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
+            let (bias, y, scratch) = hasBias ? (p[2], p[3], p[4]) : (nil, p[2], p[3])
+            return {
+                withUnsafePointer(to: shape) {
+                    fovea_dense_forward($0, threads, p[0], p[1], bias, y, scratch)
+                }
+            }
+        }
+        return y
     }
 
     mutating func lowerDenseInputGradient(_ node: Graph.Node) throws(PlanError) {
@@ -189,7 +237,9 @@ extension Compiler {
             if case .denseInputGradient = graph.nodes[$0].operation { true } else { false }
         }
         if !hasInputGradient { return MemoryDescriptor.columns(shape.dimensions) }
-        guard source.dimensions[0] >= 32, (1 << 17)...(1 << 20) ~= shape.count else { return nil }
+        guard source.dimensions[0] >= 32, (1 << 17)...Self.mostPackedWeights ~= shape.count else {
+            return nil
+        }
         try settle(weight, in: .plain(shape.dimensions))
         return .any(shape.dimensions)
     }
