@@ -54,8 +54,6 @@ typedef struct {
     size_t groups, xGroup, dyGroup;
 } banded;
 
-static size_t ceiling(size_t count, size_t size) { return (count + size - 1) / size; }
-
 // A multiple of a line of the cache.
 static size_t rounded(size_t count) { return ceiling(count, 16) * 16; }
 

@@ -25,8 +25,6 @@ typedef struct {
     size_t blocks;
 } forward;
 
-static size_t ceiling(size_t count, size_t size) { return (count + size - 1) / size; }
-
 #define FOVEA_LANES_HEADER "DenseLanes.h"
 #include "BothWidths.h"
 

@@ -22,6 +22,9 @@
 // only one does. Within a part, `fovea_parallel_for` stays on its thread.
 int fovea_slot(void);
 
+// How many pieces of a size hold that many.
+static inline size_t ceiling(size_t count, size_t size) { return (count + size - 1) / size; }
+
 // Sums are made in chunks of this size, added in order, whatever the number of threads.
 #define FOVEA_CHUNK 4096
 

@@ -62,8 +62,8 @@ extension Compiler {
     /// (`Documentation/Decisions/0022-dense-products.md`).
     private mutating func isBoundByWeights(_ node: Graph.Node) throws(PlanError) -> Bool {
         let source = try denseSource(node.inputs[0]).layout
-        guard isAssigned(node.inputs[1]), productType == .float32, source.dtype == .float32, source.isPlain,
-            source.dimensions.count == 2, Self.batchesBoundByWeights ~= source.dimensions[0],
+        guard isTrainedInFloat32(node.inputs[1], source: source), source.dimensions.count == 2,
+            Self.batchesBoundByWeights ~= source.dimensions[0],
             graph.shape(of: node.inputs[1]).count > Self.mostPackedWeights
         else { return false }
         return try forwardWeights(node.inputs[1], source: source) == nil
@@ -221,6 +221,11 @@ extension Compiler {
         return source.isPlain ? .plain(dimensions, dtype) : .any(dimensions, dtype)
     }
 
+    /// Whether a plain source is multiplied by a weight that changes in every step, in float32.
+    private func isTrainedInFloat32(_ weight: Graph.Value, source: MemoryDescriptor) -> Bool {
+        isAssigned(weight) && source.isPlain && source.dtype == .float32 && productType == .float32
+    }
+
     /// The layout in which the forward product reads trained weights, in float32 and from a plain source.
     ///
     /// oneDNN's product with rows of weights is half as fast as that with columns, which the gradient of the input has
@@ -229,9 +234,7 @@ extension Compiler {
     private mutating func forwardWeights(
         _ weight: Graph.Value, source: MemoryDescriptor
     ) throws(PlanError) -> MemoryDescriptor? {
-        guard isAssigned(weight), source.isPlain, source.dtype == .float32, productType == .float32 else {
-            return nil
-        }
+        guard isTrainedInFloat32(weight, source: source) else { return nil }
         let shape = graph.shape(of: weight)
         let hasInputGradient = readers[weight.index].contains {
             if case .denseInputGradient = graph.nodes[$0].operation { true } else { false }
