@@ -52,6 +52,12 @@ import Testing
         expected.dBias.expectNear(dBias, terms: terms)
     }
 
+    /// A tile's outputs share their products, and so their rounding errors: also one without a term, of which there may be no other.
+    private static func sharing(_ sums: [Sum]) -> [Sum] {
+        let largest = sums.map(\.magnitude).reduce(1, max)
+        return sums.map { Sum(value: $0.value, magnitude: largest) }
+    }
+
     /// By minimal filtering: rows of 3 and 5 taps, on one thread and on several, which give the same bits.
     @Test(arguments: 0..<48) func filteringEqualsPlainLoops(seed: Int) {
         var random = SplitMix(seed: UInt64(seed))
@@ -99,20 +105,45 @@ import Testing
         #expect(one.dWeight.map(\.bitPattern) == several.dWeight.map(\.bitPattern))
         #expect(one.dBias.map(\.bitPattern) == several.dBias.map(\.bitPattern))
 
-        // A tile's outputs share their products, and so their rounding errors: also one without a term, of which there may be
-        // no other.
-        func sharing(_ sums: [Sum]) -> [Sum] {
-            let largest = sums.map(\.magnitude).reduce(1, max)
-            return sums.map { Sum(value: $0.value, magnitude: largest) }
-        }
         let expected = PlainConvolution(shape, x: x, dy: dy, weight: weight, bias: hasBias ? bias : nil)
         let taps = shape.kernelHeight * shape.kernelWidth
-        sharing(expected.y).map { apply(activation, $0) }
+        Self.sharing(expected.y).map { apply(activation, $0) }
             .expectNear(one.y, terms: shape.channels * taps + 1)
-        sharing(expected.dx).expectNear(one.dx, terms: shape.filters * taps)
+        Self.sharing(expected.dx).expectNear(one.dx, terms: shape.filters * taps)
         let terms = shape.outHeight * shape.outWidth * shape.batch / 8 + 4
-        sharing(expected.dWeight).expectNear(one.dWeight, terms: terms)
+        Self.sharing(expected.dWeight).expectNear(one.dWeight, terms: terms)
         expected.dBias.expectNear(one.dBias, terms: terms)
+    }
+
+    /// Forward by minimal filtering of columns: 3 and 5 taps of a column, any number of a row, with the same bits on several threads.
+    @Test(arguments: 0..<48) func filteringColumnsEqualsPlainLoops(seed: Int) {
+        var random = SplitMix(seed: UInt64(seed))
+        var shape = Self.randomShape(&random)
+        (shape.strideHeight, shape.strideWidth) = (1, 1)
+        shape.kernelHeight = Bool.random(using: &random) ? 3 : 5
+        shape.outHeight = Int.random(in: 1...9, using: &random)
+        #expect(fovea_bi_can_filter_columns(&shape) != 0)
+        let activation = [FOVEA_IDENTITY, FOVEA_RELU, FOVEA_TANH, FOVEA_SIGMOID][seed % 4]
+        let x = random.floats(shape.batch * shape.channels * shape.height * shape.width)
+        let weight = random.floats(
+            shape.filters * shape.channels * shape.kernelHeight * shape.kernelWidth)
+        let bias = seed % 3 == 0 ? nil : random.floats(shape.filters)
+        let count = shape.batch * shape.filters * shape.outHeight * shape.outWidth
+        var taps = [Float](repeating: .nan, count: fovea_bi_columns_taps(&shape))
+        fovea_bi_columns_filter_taps(&shape, weight, &taps)
+
+        func filter(threads: Int) -> [Float] {
+            var memory = [Float](repeating: .nan, count: threads * fovea_bi_columns_scratch(&shape))
+            var y = [Float](repeating: .nan, count: count)
+            fovea_bi_columns_forward(&shape, threads, x, taps, bias, activation, &y, &memory)
+            return y
+        }
+        let y = filter(threads: 1)
+        #expect(y.map(\.bitPattern) == filter(threads: 3).map(\.bitPattern))
+        let expected = PlainConvolution(
+            shape, x: x, dy: Array(repeating: 0, count: count), weight: weight, bias: bias)
+        Self.sharing(expected.y).map { apply(activation, $0) }
+            .expectNear(y, terms: shape.channels * shape.kernelHeight * shape.kernelWidth + 1)
     }
 
     /// The sums of several blocks of the batch, each made by itself.

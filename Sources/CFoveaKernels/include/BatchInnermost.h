@@ -88,6 +88,17 @@ void fovea_bi_winograd_sum_weights(const fovea_bi_convolution *shape, size_t thr
 void fovea_bi_winograd_collect_weights(const fovea_bi_convolution *shape, size_t blocks, const float *sums,
                                        float *dweight, float *dbias);
 
+/// Whether the following can compute a convolution: columns of 3 or 5 taps without strides.
+int fovea_bi_can_filter_columns(const fovea_bi_convolution *shape);
+
+// The same forward by the minimal filtering of columns, 4 outputs of 3 taps with 6 multiplications, of 5 with 8, for rows of any
+// number of taps. Transformed taps are those of whatever batch with as many lanes.
+size_t fovea_bi_columns_scratch(const fovea_bi_convolution *shape);
+size_t fovea_bi_columns_taps(const fovea_bi_convolution *shape);
+void fovea_bi_columns_filter_taps(const fovea_bi_convolution *shape, const float *weight, float *taps);
+void fovea_bi_columns_forward(const fovea_bi_convolution *shape, size_t threads, const float *x, const float *taps,
+                              const float *bias, fovea_activation activation, float *y, float *scratch);
+
 /// The gradient of a dense product's weights for the units from `first` to before `end`, from `blocks` blocks of `batch` samples:
 /// `dweight[u,f] = sum over n of dy[u,n] * x[n,f]`, where x is `[blocks, batch, features]` and dy `[blocks, units, batch]`. There are
 /// at least 8 features and one such unit.

@@ -98,21 +98,49 @@ extension Compiler {
         return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 6 : 2
     }
 
+    /// Whether a convolution runs forward by the minimal filtering of columns, which needs the registers of AVX-512, and there is faster
+    /// than that of rows for few channels.
+    private func filtersColumns(_ shape: fovea_bi_convolution) -> Bool {
+        var shape = shape
+        return convolutionAlgorithm != .direct && fovea_vector_lanes() == 16 && shape.batch % 16 == 0
+            && fovea_bi_can_filter_columns(&shape) != 0 && shape.channels <= (shape.kernelHeight == 5 ? 3 : 8)
+    }
+
     /// Scratch memory for a pass by minimal filtering, for each thread.
-    private mutating func filteringScratch(_ shape: fovea_bi_convolution, _ pass: fovea_bi_pass) -> Form {
+    private mutating func filteringScratch(
+        _ shape: fovea_bi_convolution, _ pass: fovea_bi_pass, byColumns: Bool = false
+    ) -> Form {
         makePlainForm([
-            Int(fovea_threads()) * withUnsafePointer(to: shape) { fovea_bi_winograd_scratch($0, pass) }
+            Int(fovea_threads())
+                * withUnsafePointer(to: shape) {
+                    byColumns ? fovea_bi_columns_scratch($0) : fovea_bi_winograd_scratch($0, pass)
+                }
         ])
     }
 
     /// The taps of `weight` as a pass by minimal filtering reads them.
     private mutating func filteredTaps(
-        of weight: Form, _ shape: fovea_bi_convolution, _ pass: fovea_bi_pass, path: String
+        of weight: Form, _ shape: fovea_bi_convolution, _ pass: fovea_bi_pass, byColumns: Bool = false,
+        path: String
     ) -> Form {
-        let taps = makePlainForm([withUnsafePointer(to: shape) { fovea_bi_winograd_taps($0) }])
+        let taps = makePlainForm([
+            withUnsafePointer(to: shape) {
+                byColumns ? fovea_bi_columns_taps($0) : fovea_bi_winograd_taps($0)
+            }
+        ])
         emitParts("transform of taps", path: path, reading: [weight], writing: [taps]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
-            return [{ withUnsafePointer(to: shape) { fovea_bi_winograd_filter_taps($0, pass, p[0], p[1]) } }]
+            return [
+                {
+                    withUnsafePointer(to: shape) {
+                        if byColumns {
+                            fovea_bi_columns_filter_taps($0, p[0], p[1])
+                        } else {
+                            fovea_bi_winograd_filter_taps($0, pass, p[0], p[1])
+                        }
+                    }
+                }
+            ]
         }
         return taps
     }
@@ -130,7 +158,8 @@ extension Compiler {
         let function = activation?.kernel ?? FOVEA_IDENTITY
         let hasBias = bias != nil
         let flops = graph.cost(of: node).flops
-        guard filtersRows(shape, FOVEA_BI_FORWARD) else {
+        let byColumns = filtersColumns(shape)
+        guard byColumns || filtersRows(shape, FOVEA_BI_FORWARD) else {
             emitKernel(
                 name, path: node.path, blocks: blocks, reading: [x],
                 sharing: [weight] + (bias.map { [$0] } ?? []),
@@ -147,18 +176,22 @@ extension Compiler {
             return y
         }
         let threads = Int(fovea_threads())
-        let taps = filteredTaps(of: weight, shape, FOVEA_BI_FORWARD, path: node.path)
+        let taps = filteredTaps(of: weight, shape, FOVEA_BI_FORWARD, byColumns: byColumns, path: node.path)
         emitKernel(
             name, path: node.path, implementation: "winograd", blocks: blocks, reading: [x],
             sharing: [taps] + (bias.map { [$0] } ?? []), writing: [y],
-            scratch: [filteringScratch(shape, FOVEA_BI_FORWARD)], flops: flops
+            scratch: [filteringScratch(shape, FOVEA_BI_FORWARD, byColumns: byColumns)], flops: flops
         ) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             let bias = hasBias ? p[2] : nil
             let (y, scratch) = (p[p.count - 2], p[p.count - 1])
             return {
                 withUnsafePointer(to: shape) {
-                    fovea_bi_winograd_forward($0, threads, p[0], p[1], bias, function, y, scratch)
+                    if byColumns {
+                        fovea_bi_columns_forward($0, threads, p[0], p[1], bias, function, y, scratch)
+                    } else {
+                        fovea_bi_winograd_forward($0, threads, p[0], p[1], bias, function, y, scratch)
+                    }
                 }
             }
         }
