@@ -21,6 +21,10 @@
 #define MAX_ROWS 5
 static int most_filters(int lanes, size_t kernelHeight) { return lanes == 16 || kernelHeight <= 3 ? MAX_OUTS : MAX_OUTS / 2; }
 
+// The points of columns where these are filtered, too, and the most channels whose sums on them are in registers beside a gradient.
+#define PLANE_POINTS 6
+#define PLANE_OUTS 3
+
 // The most vectors of the batch that sums go over: a line of the cache.
 #define MAX_UNIT_GROUPS(lanes) (16 / (size_t)(lanes))
 
@@ -33,7 +37,7 @@ typedef struct {
     const fovea_bi_pooled_gradient *pooled;  // what dy is made of, unless null
     float *out, *taps, *sums, *scratch;
     fovea_activation activation;
-    int lanes, isBackward, sumsBias;
+    int lanes, isBackward, filtersPlanes, sumsBias;
     size_t ins, outs, outHeight;   // of the images read and written
     size_t outputs, points;        // of a tile
     size_t tiles, groups;          // of a row; vectors of the batch
@@ -71,6 +75,11 @@ static size_t tile_outputs(const fovea_bi_convolution *s) {
     return 10 * 9 * ceiling(s->outWidth, 5) <= 9 * 8 * ceiling(s->outWidth, 4) ? 5 : 4;
 }
 
+// Whether columns are filtered, too, which takes the registers of AVX-512.
+static int filters_planes(const fovea_bi_convolution *s, fovea_bi_pass pass) {
+    return pass != FOVEA_BI_BACKWARD_WEIGHTS && fovea_batch_lanes(s->batch) == 16 && s->kernelHeight == s->kernelWidth;
+}
+
 static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass) {
     filtering p = {.shape = s, .isBackward = pass == FOVEA_BI_BACKWARD_DATA};
     p.lanes = fovea_batch_lanes(s->batch);
@@ -79,6 +88,7 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
     p.outs = p.isBackward ? s->channels : s->filters;
     p.outHeight = p.isBackward ? s->height : s->outHeight;
     p.outputs = tile_outputs(s);
+    p.filtersPlanes = filters_planes(s, pass);
     p.points = s->kernelWidth + p.outputs - 1;
     p.tiles = ceiling(s->outWidth, p.outputs);
     size_t row = p.points * p.tiles * (size_t)p.lanes;
@@ -92,6 +102,10 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
         p.outSize = rounded(p.points * s->kernelHeight * s->channels * s->filters + s->filters) + 16;
         p.partSize = row * p.unitGroups * (s->channels * (height + s->kernelHeight - 1) + p.bandFilters * height) +
                      s->filters * (size_t)p.lanes + s->outWidth * s->batch;
+    } else if (p.filtersPlanes) {
+        size_t columnOutputs = PLANE_POINTS - s->kernelHeight + 1;
+        p.partSize = p.isBackward ? row * (columnOutputs * p.ins + PLANE_POINTS * p.outs)
+                                  : row * (PLANE_POINTS * p.ins + columnOutputs * p.outs) + p.ins * PLANE_POINTS * (size_t)p.lanes;
     } else {
         p.partSize = row * (p.ins * s->kernelHeight + p.outs);
     }
@@ -103,9 +117,11 @@ size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *s, fovea_bi_pass pa
     return filtering_of(s, pass).partSize;
 }
 
-// The rows of outputs, or the bands whose sums are made.
+// The rows of outputs or the tiles of such, the images whose gradients are made, or the bands whose sums are.
 static size_t units_of(const filtering *p) {
-    return p->bands ? ceiling(p->groups, p->unitGroups) * p->bands : p->groups * p->outHeight;
+    if (p->bands) return ceiling(p->groups, p->unitGroups) * p->bands;
+    if (!p->filtersPlanes) return p->groups * p->outHeight;
+    return p->isBackward ? p->groups : p->groups * ceiling(p->outHeight, PLANE_POINTS - p->shape->kernelHeight + 1);
 }
 
 static void filter_parts(void *context, size_t begin, size_t end) {
@@ -127,17 +143,17 @@ static void filter_all(filtering *p, size_t threads, float *scratch) {
     size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
     int slot = fovea_slot();
     p->parts = slot >= 0 || work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : threads;
-    // Who has a share makes the transformed rows of x anew.
-    if (p->bands && units_of(p) < p->parts) {
-        size_t blocks = ceiling(s->filters, p->bandFilters);
+    // Who has a share of the filters, or channels, makes the transformed rows of the other factor anew.
+    size_t blocks = p->bands ? ceiling(s->filters, p->bandFilters) : ceiling(p->outs, PLANE_OUTS);
+    if ((p->bands || (p->filtersPlanes && p->isBackward)) && units_of(p) < p->parts)
         p->shares = p->parts < blocks ? p->parts : blocks;
-    }
     p->scratch = scratch + (slot > 0 ? (size_t)slot : 0) * p->partSize;
     fovea_parallel_for(p->parts, 1, filter_parts, p);
 }
 
-size_t fovea_bi_winograd_taps(const fovea_bi_convolution *s) {
-    return (s->kernelWidth + tile_outputs(s) - 1) * s->kernelHeight * s->channels * s->filters;
+size_t fovea_bi_winograd_taps(const fovea_bi_convolution *s, fovea_bi_pass pass) {
+    size_t rows = filters_planes(s, pass) ? PLANE_POINTS : s->kernelHeight;
+    return (s->kernelWidth + tile_outputs(s) - 1) * rows * s->channels * s->filters;
 }
 
 void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *s, fovea_bi_pass pass, const float *weight, float *taps) {

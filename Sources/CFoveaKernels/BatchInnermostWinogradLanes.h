@@ -13,13 +13,15 @@
 #endif
 
 // Calls a function that is compiled for the taps and the outputs of a tile.
-#define FOVEA_BY_TILE(call, p, ...)                \
-    if ((p)->shape->kernelWidth == 3)              \
-        FOVEA_NAME(call)(3, 4, p, __VA_ARGS__);    \
-    else if ((p)->outputs == 4)                    \
-        FOVEA_NAME(call)(5, 4, p, __VA_ARGS__);    \
-    else                                           \
-        FOVEA_NAME(call)(5, 5, p, __VA_ARGS__)
+#define FOVEA_BY_TILE(call, p, ...)                  \
+    do {                                             \
+        if ((p)->shape->kernelWidth == 3)            \
+            FOVEA_NAME(call)(3, 4, p, __VA_ARGS__);  \
+        else if ((p)->outputs == 4)                  \
+            FOVEA_NAME(call)(5, 4, p, __VA_ARGS__);  \
+        else                                         \
+            FOVEA_NAME(call)(5, 5, p, __VA_ARGS__);  \
+    } while (0)
 
 // `count` elements of a row from `first` on, zero where the row has none.
 FOVEA_INLINE void FOVEA_NAME(load_columns)(const int count, const float *row, ptrdiff_t first, size_t width, size_t batch,
@@ -211,12 +213,13 @@ FOVEA_INLINE void FOVEA_NAME(spread_products)(const int points, const VECTOR *v,
     }
 }
 
-// A row of dx from its products: the tiles overlap, and what one has for the next is carried on.
-FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const int outputs, const filtering *p,
-                                               const float *products, float *row) {
+// A row of some channels of dx from its products: the tiles overlap, and what one has for the next is carried on.
+FOVEA_INLINE void FOVEA_NAME(finish_gradients)(const int taps, const int outputs, const filtering *p, size_t first,
+                                               size_t end, const float *products, float *row) {
     const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
-    for (size_t c = 0; c < s->channels; c++, row += s->height * s->width * s->batch) {
+    row += first * s->height * s->width * s->batch;
+    for (size_t c = first; c < end; c++, row += s->height * s->width * s->batch) {
         VECTOR carried[MAX_TAPS - 1];
         FOVEA_UNROLL for (int j = 0; j < taps - 1; j++) carried[j] = (VECTOR){0};
         ptrdiff_t column = -(ptrdiff_t)s->padLeft;
@@ -270,14 +273,21 @@ FOVEA_INLINE void FOVEA_NAME(filter_rows)(const int taps, const int outputs, con
         FOVEA_NAME(multiply_row)(p, &rows, products);
         float *out = p->out + (size_t)i * outWidth * s->batch + group * LANES;
         if (p->isBackward)
-            FOVEA_NAME(finish_gradients)(taps, outputs, p, products, out);
+            FOVEA_NAME(finish_gradients)(taps, outputs, p, 0, s->channels, products, out);
         else
             FOVEA_NAME(finish_outputs)(taps, outputs, p, products, out);
     }
 }
 
+#include "BatchInnermostPlanes.h"
+
 FOVEA_TARGET static void FOVEA_NAME(filter)(const filtering *p, size_t begin, size_t end, float *scratch) {
-    FOVEA_BY_TILE(filter_rows, p, begin, end, scratch);
+    if (!p->filtersPlanes)
+        FOVEA_BY_TILE(filter_rows, p, begin, end, scratch);
+    else if (p->isBackward)
+        FOVEA_BY_TILE(filter_gradient_planes, p, begin, end, scratch);
+    else
+        FOVEA_BY_TILE(filter_planes, p, begin, end, scratch);
 }
 
 // The taps as [point][row][in][out].
@@ -307,7 +317,10 @@ FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const int outputs, 
 }
 
 FOVEA_TARGET static void FOVEA_NAME(filter_taps)(const filtering *p, const float *weight) {
-    FOVEA_BY_TILE(filter_taps_of, p, weight);
+    if (p->filtersPlanes)
+        FOVEA_BY_TILE(filter_plane_taps, p, weight);
+    else
+        FOVEA_BY_TILE(filter_taps_of, p, weight);
 }
 
 // Lanes whose number has the bit `half` hold sums of b, the others of a: of two lanes that differ in that bit.

@@ -68,7 +68,7 @@ int fovea_bi_can_filter(const fovea_bi_convolution *shape);
 size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass);
 
 /// The number of transformed taps, and the taps for a pass, forward or to the data, of whatever batch.
-size_t fovea_bi_winograd_taps(const fovea_bi_convolution *shape);
+size_t fovea_bi_winograd_taps(const fovea_bi_convolution *shape, fovea_bi_pass pass);
 void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *shape, fovea_bi_pass pass, const float *weight,
                                    float *taps);
 

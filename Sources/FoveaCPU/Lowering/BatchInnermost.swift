@@ -98,12 +98,12 @@ extension Compiler {
         return pass == FOVEA_BI_FORWARD && hasFewRegisters ? 6 : 2
     }
 
-    /// Whether a convolution runs forward by the minimal filtering of columns, which needs the registers of AVX-512, and there is faster
-    /// than that of rows for few channels.
+    /// Whether a convolution runs forward by the minimal filtering of columns alone, which needs the registers of AVX-512 and is faster
+    /// than that of rows or of both for few channels (`Documentation/Decisions/0023-columns.md`).
     private func filtersColumns(_ shape: fovea_bi_convolution) -> Bool {
         var shape = shape
         return convolutionAlgorithm != .direct && fovea_vector_lanes() == 16 && shape.batch % 16 == 0
-            && fovea_bi_can_filter_columns(&shape) != 0 && shape.channels <= (shape.kernelHeight == 5 ? 3 : 8)
+            && fovea_bi_can_filter_columns(&shape) != 0 && shape.channels <= (shape.kernelHeight == 5 ? 2 : 3)
     }
 
     /// Scratch memory for a pass by minimal filtering, for each thread.
@@ -125,7 +125,7 @@ extension Compiler {
     ) -> Form {
         let taps = makePlainForm([
             withUnsafePointer(to: shape) {
-                byColumns ? fovea_bi_columns_taps($0) : fovea_bi_winograd_taps($0)
+                byColumns ? fovea_bi_columns_taps($0) : fovea_bi_winograd_taps($0, pass)
             }
         ])
         emitParts("transform of taps", path: path, reading: [weight], writing: [taps]) { pointers in
