@@ -9,12 +9,12 @@ FOVEA_INLINE void FOVEA_NAME(multiply_points)(const int taps, const int outs, co
     VECTOR sums[MAX_OUTS][PLANE_POINTS];
     FOVEA_UNROLL for (int k = 0; k < outs; k++)
         FOVEA_UNROLL for (int f = 0; f < PLANE_POINTS; f++) sums[k][f] = (VECTOR){0};
-    const size_t ins = p->ins;
-    for (size_t c = 0; c < ins; c++, x += PLANE_POINTS * LANES, weight += PLANE_POINTS * outs)
+    const size_t ins = p->ins, outStep = ins * PLANE_POINTS;
+    for (size_t c = 0; c < ins; c++, x += PLANE_POINTS * LANES, weight += PLANE_POINTS)
         FOVEA_UNROLL for (int f = 0; f < PLANE_POINTS; f++) {
             FOVEA_IN_ORDER;
             VECTOR value = *(const VECTOR *)(x + f * LANES);
-            FOVEA_UNROLL for (int k = 0; k < outs; k++) sums[k][f] = sums[k][f] + value * weight[f * outs + k];
+            FOVEA_UNROLL for (int k = 0; k < outs; k++) sums[k][f] = sums[k][f] + value * weight[(size_t)k * outStep + f];
         }
     FOVEA_UNROLL for (int k = 0; k < outs; k++) {
         VECTOR rows[MAX_OUTPUTS];
@@ -88,14 +88,14 @@ FOVEA_INLINE void FOVEA_NAME(spread_points)(const int taps, const int outs, cons
     FOVEA_UNROLL for (int k = 0; k < outs; k++)
         FOVEA_UNROLL for (int f = 0; f < PLANE_POINTS; f++) sums[k][f] = (VECTOR){0};
     const size_t ins = p->ins, inStep = p->tiles * LANES, rowStep = p->points * ins * inStep;
-    for (size_t c = 0; c < ins; c++, dy += inStep, weight += PLANE_POINTS * outs) {
+    for (size_t c = 0; c < ins; c++, dy += inStep, weight += p->outs * PLANE_POINTS) {
         VECTOR d[MAX_OUTPUTS], values[PLANE_POINTS];
         FOVEA_UNROLL for (int r = 0; r < FOVEA_COLUMN_OUTPUTS(taps); r++)
             d[r] = *(const VECTOR *)(dy + (size_t)r * rowStep);
         FOVEA_NAME(evaluate)(FOVEA_COLUMN_OUTPUTS(taps), PLANE_POINTS, d, values);
         FOVEA_UNROLL for (int f = 0; f < PLANE_POINTS; f++) {
             FOVEA_IN_ORDER;
-            FOVEA_UNROLL for (int k = 0; k < outs; k++) sums[k][f] = sums[k][f] + values[f] * weight[f * outs + k];
+            FOVEA_UNROLL for (int k = 0; k < outs; k++) sums[k][f] = sums[k][f] + values[f] * weight[k * PLANE_POINTS + f];
         }
     }
     FOVEA_UNROLL for (int k = 0; k < outs; k++) {
@@ -115,7 +115,7 @@ FOVEA_ALONE static void FOVEA_NAME(spread_planes)(const filtering *p, const floa
         for (size_t t = 0; t < p->tiles; t++)
             for (size_t b = firstBlock; b < endBlock; b++) {
                 size_t k = p->outs * b / blocks, outs = p->outs * (b + 1) / blocks - k;
-                const float *weight = p->taps + (f * p->outs + k) * p->ins * PLANE_POINTS;
+                const float *weight = p->taps + (f * p->ins * p->outs + k) * PLANE_POINTS;
                 const float *source = dy + (f * p->ins * p->tiles + t) * LANES;
                 size_t place = ((f * p->outs + k) * p->tiles + t) * LANES;
 #define FOVEA_CASE(TAPS, OUTS)                                                                                     \
@@ -167,35 +167,32 @@ FOVEA_INLINE void FOVEA_NAME(filter_gradient_planes)(const int taps, const int o
     }
 }
 
-// The taps as [point of a row][block of outs][in][point of a column][out].
+// The taps of either pass as [point of a row][filter][channel][point of a column].
 FOVEA_INLINE void FOVEA_NAME(filter_plane_taps)(const int taps, const int outputs, const filtering *p, const float *weight) {
-    const fovea_bi_convolution *s = p->shape;
     const int points = taps + outputs - 1;
-    const size_t area = (size_t)(taps * taps), blocks = ceiling(p->outs, p->isBackward ? PLANE_OUTS : MAX_OUTS);
-    const size_t outStep = p->isBackward ? area : s->channels * area, inStep = p->isBackward ? s->channels * area : area;
-    for (size_t b = 0; b < blocks; b++) {
-        size_t first = p->outs * b / blocks, outs = p->outs * (b + 1) / blocks - first;
-        for (size_t c = 0; c < p->ins; c++) {
-            VECTOR rows[MAX_TAPS][MAX_POINTS];
-            FOVEA_UNROLL for (int u = 0; u < taps; u++) {
-                VECTOR row[MAX_TAPS];
-                FOVEA_UNROLL for (int v = 0; v < taps; v++) {
-                    float lane[LANES] = {0};
-                    for (size_t k = 0; k < outs; k++)
-                        lane[k] = weight[(first + k) * outStep + c * inStep + (size_t)(u * taps + v)];
-                    row[v] = *(const VECTOR *)lane;
-                }
-                FOVEA_NAME(evaluate)(taps, points, row, rows[u]);
+    const size_t pairs = p->ins * p->outs, area = (size_t)(taps * taps);
+    // A lane is a pair of a filter and a channel.
+    for (size_t first = 0; first < pairs; first += LANES) {
+        size_t count = pairs - first < LANES ? pairs - first : LANES;
+        VECTOR rows[MAX_TAPS][MAX_POINTS];
+        FOVEA_UNROLL for (int u = 0; u < taps; u++) {
+            VECTOR row[MAX_TAPS];
+            FOVEA_UNROLL for (int v = 0; v < taps; v++) {
+                const float *tap = weight + first * area + (size_t)(u * taps + v);
+                float lane[LANES] = {0};
+                for (size_t l = 0; l < count; l++) lane[l] = tap[l * area];
+                row[v] = *(const VECTOR *)lane;
             }
-            FOVEA_UNROLL for (int f = 0; f < points; f++) {
-                VECTOR column[MAX_TAPS], v[PLANE_POINTS];
-                FOVEA_UNROLL for (int u = 0; u < taps; u++) column[u] = rows[u][f] * scales_of(points)[f];
-                FOVEA_NAME(evaluate)(taps, PLANE_POINTS, column, v);
-                float *out = p->taps + (((size_t)f * p->outs + first) * p->ins + c * outs) * PLANE_POINTS;
-                FOVEA_UNROLL for (int i = 0; i < PLANE_POINTS; i++) {
-                    v[i] = v[i] * scales_of(PLANE_POINTS)[i];
-                    memcpy(out + (size_t)i * outs, &v[i], outs * sizeof(float));
-                }
+            FOVEA_NAME(evaluate)(taps, points, row, rows[u]);
+        }
+        FOVEA_UNROLL for (int f = 0; f < points; f++) {
+            VECTOR column[MAX_TAPS], v[PLANE_POINTS];
+            float *out = p->taps + ((size_t)f * pairs + first) * PLANE_POINTS;
+            FOVEA_UNROLL for (int u = 0; u < taps; u++) column[u] = rows[u][f] * scales_of(points)[f];
+            FOVEA_NAME(evaluate)(taps, PLANE_POINTS, column, v);
+            FOVEA_UNROLL for (int i = 0; i < PLANE_POINTS; i++) {
+                v[i] = v[i] * scales_of(PLANE_POINTS)[i];
+                for (size_t l = 0; l < count; l++) out[l * PLANE_POINTS + (size_t)i] = ((float *)&v[i])[l];
             }
         }
     }

@@ -75,9 +75,9 @@ static size_t tile_outputs(const fovea_bi_convolution *s) {
     return 10 * 9 * ceiling(s->outWidth, 5) <= 9 * 8 * ceiling(s->outWidth, 4) ? 5 : 4;
 }
 
-// Whether columns are filtered, too, which takes the registers of AVX-512.
-static int filters_planes(const fovea_bi_convolution *s, fovea_bi_pass pass) {
-    return pass != FOVEA_BI_BACKWARD_WEIGHTS && fovea_batch_lanes(s->batch) == 16 && s->kernelHeight == s->kernelWidth;
+// Whether columns are filtered, too, forward and to the data, which takes the registers of AVX-512.
+static int filters_planes(const fovea_bi_convolution *s) {
+    return fovea_batch_lanes(s->batch) == 16 && s->kernelHeight == s->kernelWidth;
 }
 
 static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass) {
@@ -88,7 +88,7 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
     p.outs = p.isBackward ? s->channels : s->filters;
     p.outHeight = p.isBackward ? s->height : s->outHeight;
     p.outputs = tile_outputs(s);
-    p.filtersPlanes = filters_planes(s, pass);
+    p.filtersPlanes = pass != FOVEA_BI_BACKWARD_WEIGHTS && filters_planes(s);
     p.points = s->kernelWidth + p.outputs - 1;
     p.tiles = ceiling(s->outWidth, p.outputs);
     size_t row = p.points * p.tiles * (size_t)p.lanes;
@@ -151,10 +151,12 @@ static void filter_all(filtering *p, size_t threads, float *scratch) {
     fovea_parallel_for(p->parts, 1, filter_parts, p);
 }
 
-size_t fovea_bi_winograd_taps(const fovea_bi_convolution *s, fovea_bi_pass pass) {
-    size_t rows = filters_planes(s, pass) ? PLANE_POINTS : s->kernelHeight;
+size_t fovea_bi_winograd_taps(const fovea_bi_convolution *s) {
+    size_t rows = filters_planes(s) ? PLANE_POINTS : s->kernelHeight;
     return (s->kernelWidth + tile_outputs(s) - 1) * rows * s->channels * s->filters;
 }
+
+int fovea_bi_winograd_shares_taps(const fovea_bi_convolution *s) { return filters_planes(s); }
 
 void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *s, fovea_bi_pass pass, const float *weight, float *taps) {
     filtering p = filtering_of(s, pass);

@@ -61,6 +61,8 @@ struct Compiler {
     var workspaces: [Int: Form] = [:]
     /// The gradients of poolings that those of taps make row by row.
     var pooledGradients: [Graph.Value: PooledGradient] = [:]
+    /// The taps filtered along both axes of weights.
+    var planeTaps: [BufferID: Form] = [:]
     var denseSources: [Graph.Value: MemoryDescriptor] = [:]
     /// The few pixels that are not zero of gradients that are added to others.
     var compactGradients: [Int: Form] = [:]

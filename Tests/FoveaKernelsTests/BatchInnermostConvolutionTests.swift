@@ -81,7 +81,7 @@ import Testing
                 Array(repeating: .nan, count: threads * fovea_bi_winograd_scratch(&shape, pass))
             }
             func taps(_ pass: fovea_bi_pass) -> [Float] {
-                var taps = [Float](repeating: .nan, count: fovea_bi_winograd_taps(&shape, pass))
+                var taps = [Float](repeating: .nan, count: fovea_bi_winograd_taps(&shape))
                 fovea_bi_winograd_filter_taps(&shape, pass, weight, &taps)
                 return taps
             }

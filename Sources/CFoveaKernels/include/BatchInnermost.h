@@ -61,14 +61,17 @@ typedef enum { FOVEA_BI_FORWARD, FOVEA_BI_BACKWARD_DATA, FOVEA_BI_BACKWARD_WEIGH
 /// Whether the following can compute a convolution: rows of 3 or 5 taps without strides.
 int fovea_bi_can_filter(const fovea_bi_convolution *shape);
 
-// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8, or 5 with 9. Each
+// The three of above by the minimal filtering of rows: 4 outputs of 3 taps with 6 multiplications, of 5 taps with 8, or 5 with 9; on
+// AVX-512 of the columns of square kernels, too, but for the gradient of weights: 4 outputs or 2 with 6 multiplications. Each
 // works on as many threads as it is told, with memory for each.
 
 /// The number of floats of scratch memory of a pass for each thread.
 size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *shape, fovea_bi_pass pass);
 
-/// The number of transformed taps, and the taps for a pass, forward or to the data, of whatever batch.
-size_t fovea_bi_winograd_taps(const fovea_bi_convolution *shape, fovea_bi_pass pass);
+/// The number of transformed taps, whether they are the same for both passes, forward and to the data, and the taps for a pass of
+/// whatever batch that has as many lanes.
+size_t fovea_bi_winograd_taps(const fovea_bi_convolution *shape);
+int fovea_bi_winograd_shares_taps(const fovea_bi_convolution *shape);
 void fovea_bi_winograd_filter_taps(const fovea_bi_convolution *shape, fovea_bi_pass pass, const float *weight,
                                    float *taps);
 

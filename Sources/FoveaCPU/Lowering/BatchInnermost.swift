@@ -118,16 +118,19 @@ extension Compiler {
         ])
     }
 
-    /// The taps of `weight` as a pass by minimal filtering reads them.
+    /// The taps of `weight` as a pass by minimal filtering reads them, made once where both passes read the same.
     private mutating func filteredTaps(
         of weight: Form, _ shape: fovea_bi_convolution, _ pass: fovea_bi_pass, byColumns: Bool = false,
         path: String
     ) -> Form {
-        let taps = makePlainForm([
-            withUnsafePointer(to: shape) {
-                byColumns ? fovea_bi_columns_taps($0) : fovea_bi_winograd_taps($0, pass)
-            }
-        ])
+        let (count, isShared) = withUnsafePointer(to: shape) {
+            byColumns
+                ? (fovea_bi_columns_taps($0), false)
+                : (fovea_bi_winograd_taps($0), fovea_bi_winograd_shares_taps($0) != 0)
+        }
+        if isShared, let taps = planeTaps[weight.buffer], taps.layout.storedCount == count { return taps }
+        let taps = makePlainForm([count])
+        if isShared { planeTaps[weight.buffer] = taps }
         emitParts("transform of taps", path: path, reading: [weight], writing: [taps]) { pointers in
             let p = pointers.map { $0.assumingMemoryBound(to: Float.self) }
             return [
