@@ -13,13 +13,11 @@ FOVEA_INLINE void FOVEA_NAME(relu)(VECTOR *value) {
 
 // x P(x^2) / Q(x^2), the minimax rational function for the relative error over [0, 9.02^2] (2e-8), found by iterated
 // least squares. All coefficients are positive, so that nothing cancels. From 9.011 on tanh rounds to 1;
-// beyond 9.02 the quotient exceeds 1, so that the last two lines give exactly 1.
+// beyond 9.02 the result exceeds 1, so that the last two lines give exactly 1. Beyond 9.2 the quotient stays what it is there.
 FOVEA_INLINE void FOVEA_NAME(tanh)(VECTOR *value) {
-    VECTOR x = *value, one = (VECTOR){0} + 1;
-    VECTOR limit = (VECTOR){0} + 9.2f;
-    x = FOVEA_SELECT(x > limit, limit, x);
-    x = FOVEA_SELECT(x < -limit, -limit, x);
+    VECTOR x = *value, one = (VECTOR){0} + 1, limit = (VECTOR){0} + 9.2f * 9.2f;
     VECTOR t = x * x;
+    t = FOVEA_SELECT(t > limit, limit, t);
     VECTOR p = t * 1.33191155882173e-08f + 2.0583514924510382e-05f;
     VECTOR q = t * 7.762038194414345e-07f + 0.0003283096302766353f;
     p = p * t + 0.003494036616757512f;
