@@ -12,26 +12,46 @@
 // OpenMP code calls; a second pool would compete with it for the cores. Looked up at run time, since the compiler that
 // builds this has no OpenMP runtime of its own to link.
 typedef void (*parallel_function)(void (*)(void *), void *, unsigned, unsigned);
+typedef int (*number_function)(void);
+
+typedef struct {
+    _Atomic(void *) found;
+    atomic_int looked;
+} entry;
+
+static void *find(entry *e, const char *name) {
+    if (!atomic_load_explicit(&e->looked, memory_order_acquire)) {
+        atomic_store_explicit(&e->found, dlsym(RTLD_DEFAULT, name), memory_order_relaxed);
+        atomic_store_explicit(&e->looked, 1, memory_order_release);
+    }
+    return atomic_load_explicit(&e->found, memory_order_relaxed);
+}
 
 static parallel_function find_parallel(void) {
-    static _Atomic(void *) found;
-    static atomic_int looked;
-    if (!atomic_load_explicit(&looked, memory_order_acquire)) {
-        atomic_store_explicit(&found, dlsym(RTLD_DEFAULT, "GOMP_parallel"), memory_order_relaxed);
-        atomic_store_explicit(&looked, 1, memory_order_release);
-    }
-    return (parallel_function)atomic_load_explicit(&found, memory_order_relaxed);
+    static entry parallel;
+    return (parallel_function)find(&parallel, "GOMP_parallel");
+}
+
+// The number of this thread in the pool, 0 for the one that called it.
+static int thread_number(void) {
+    static entry number;
+    number_function function = (number_function)find(&number, "omp_get_thread_num");
+    return function ? function() : 0;
 }
 
 static atomic_int thread_count = 1;
 
+// The next of the parts of a thread, on a line of the cache of its own.
+typedef struct {
+    _Alignas(64) atomic_size_t next;
+} range;
+
 typedef struct {
     void (*body)(void *, size_t, size_t);
     void *context;
-    size_t count;
-    size_t parts;
-    atomic_size_t next;
-    atomic_int slots;
+    size_t count, parts;
+    size_t threads;
+    range *ranges;
 } work;
 
 // The number of this thread among those of the region that it works in, -1 outside of one.
@@ -39,38 +59,43 @@ static _Thread_local int slot = -1;
 
 int fovea_slot(void) { return slot; }
 
+// A thread has the same parts each time, whose memory lies in its core's cache, and then takes what others have left.
 static void run_parts(void *pointer) {
     work *w = pointer;
-    slot = atomic_fetch_add_explicit(&w->slots, 1, memory_order_relaxed);
-    size_t part;
-    while ((part = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed)) < w->parts) {
-        size_t begin = w->count * part / w->parts, end = w->count * (part + 1) / w->parts;
-        if (begin < end) w->body(w->context, begin, end);
+    slot = thread_number();
+    for (size_t i = 0; i < w->threads; i++) {
+        size_t owner = ((size_t)slot + i) % w->threads, part;
+        size_t first = w->parts * owner / w->threads, last = w->parts * (owner + 1) / w->threads;
+        while ((part = first + atomic_fetch_add_explicit(&w->ranges[owner].next, 1, memory_order_relaxed)) < last) {
+            size_t begin = w->count * part / w->parts, end = w->count * (part + 1) / w->parts;
+            if (begin < end) w->body(w->context, begin, end);
+        }
     }
     slot = -1;
 }
 
+static void run_on_threads(int threads, size_t count, size_t parts, void (*body)(void *, size_t, size_t), void *context) {
+    range ranges[threads];
+    for (int i = 0; i < threads; i++) atomic_init(&ranges[i].next, 0);
+    work w = {body, context, count, parts, (size_t)threads, ranges};
+    find_parallel()(run_parts, &w, (unsigned)threads, 0);
+}
+
 void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t, size_t), void *context) {
     if (count == 0) return;
-    parallel_function parallel = find_parallel();
     int threads = fovea_threads();
-    if (slot >= 0 || threads <= 1 || count <= grain || !parallel) {
+    if (slot >= 0 || threads <= 1 || count <= grain || !find_parallel())
         body(context, 0, count);
-        return;
-    }
-    work w = {body, context, count, (size_t)threads, 0, 0};
-    parallel(run_parts, &w, (unsigned)threads, 0);
+    else
+        run_on_threads(threads, count, (size_t)threads, body, context);
 }
 
 void fovea_for_parts(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context) {
-    parallel_function parallel = find_parallel();
     if (threads > fovea_threads()) threads = fovea_threads();
-    if (slot >= 0 || threads <= 1 || count <= 1 || !parallel) {
+    if (slot >= 0 || threads <= 1 || count <= 1 || !find_parallel())
         body(context, 0, count);
-        return;
-    }
-    work w = {body, context, count, count, 0, 0};
-    parallel(run_parts, &w, (unsigned)threads, 0);
+    else
+        run_on_threads(threads, count, count, body, context);
 }
 
 void fovea_for_blocks(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context) {
