@@ -64,10 +64,7 @@ void fovea_bi_columns_forward(const fovea_bi_convolution *s, size_t threads, con
     p.bias = bias;
     p.activation = activation;
     p.out = y;
-    // In a part for each thread, or, where other threads work on other blocks, in one.
-    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
-    int slot = fovea_slot();
-    p.parts = slot >= 0 || work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : threads;
-    p.scratch = scratch + (slot > 0 ? (size_t)slot : 0) * p.partSize;
+    p.parts = fovea_batch_parts(s, threads);
+    p.scratch = scratch + scratch_slot() * p.partSize;
     fovea_parallel_for(p.parts, 1, filter_column_parts, &p);
 }

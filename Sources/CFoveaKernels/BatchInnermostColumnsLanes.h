@@ -6,6 +6,15 @@
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #include "WinogradAxes.h"
 
+// Calls a function that is compiled for the taps of a column.
+#define FOVEA_BY_HEIGHT(call, shape, ...)        \
+    do {                                         \
+        if ((shape)->kernelHeight == 3)          \
+            FOVEA_NAME(call)(3, __VA_ARGS__);    \
+        else                                     \
+            FOVEA_NAME(call)(5, __VA_ARGS__);    \
+    } while (0)
+
 // The most filters whose sums are in registers.
 #define FOVEA_FILTERS(points) ((LANES == 16 ? 24 : 12) / (points))
 
@@ -41,7 +50,7 @@ FOVEA_INLINE void FOVEA_NAME(multiply_columns)(const int taps, const int filters
     const size_t row = s->outWidth * s->batch, plane = s->outHeight * row;
     const int isRelu = p->activation == FOVEA_RELU;
     for (size_t j = 0; j < s->outWidth; j++, source += points * LANES, out += s->batch) {
-        VECTOR sums[FOVEA_FILTERS(6)][MAX_POINTS];
+        VECTOR sums[4][MAX_POINTS];
         FOVEA_UNROLL for (int k = 0; k < filters; k++)
             FOVEA_UNROLL for (int f = 0; f < points; f++) sums[k][f] = (VECTOR){0};
         const float *w = weight;
@@ -89,18 +98,12 @@ FOVEA_INLINE void FOVEA_NAME(filter_columns_of)(const int taps, const column_fil
             size_t k = s->filters * block / blocks, filters = s->filters * (block + 1) / blocks - k;
             const float *weight = p->taps + k * area, *bias = p->bias ? p->bias + k : NULL;
             float *out = p->out + k * plane + first * row + group * LANES;
-#define FOVEA_CASE(FILTERS) \
-    case FILTERS: FOVEA_NAME(multiply_columns)(taps, FILTERS, p, scratch, weight, bias, rows, out); break;
-            switch (filters) {
-                FOVEA_CASE(1)
-#if LANES == 16
-                FOVEA_CASE(2)
-                FOVEA_CASE(3)
-                FOVEA_CASE(4)
-#else
-                FOVEA_CASE(2)
-#endif
-            }
+#define FOVEA_CASE(FILTERS)                                                                                          \
+    case FILTERS:                                                                                                  \
+        if (FILTERS <= FOVEA_FILTERS(points))                                                                      \
+            FOVEA_NAME(multiply_columns)(taps, FILTERS, p, scratch, weight, bias, rows, out);                      \
+        break;
+            switch (filters) { FOVEA_CASE(1) FOVEA_CASE(2) FOVEA_CASE(3) FOVEA_CASE(4) }
 #undef FOVEA_CASE
             if (p->activation == FOVEA_IDENTITY || p->activation == FOVEA_RELU) continue;
             for (size_t i = 0; i < filters * (size_t)rows; i++)
@@ -110,10 +113,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_columns_of)(const int taps, const column_fil
 }
 
 FOVEA_TARGET static void FOVEA_NAME(filter_columns)(const column_filtering *p, size_t begin, size_t end, float *scratch) {
-    if (p->shape->kernelHeight == 3)
-        FOVEA_NAME(filter_columns_of)(3, p, begin, end, scratch);
-    else
-        FOVEA_NAME(filter_columns_of)(5, p, begin, end, scratch);
+    FOVEA_BY_HEIGHT(filter_columns_of, p->shape, p, begin, end, scratch);
 }
 
 // The taps as [block of filters][channel][tap of a row][point][filter].
@@ -125,13 +125,9 @@ FOVEA_INLINE void FOVEA_NAME(filter_column_taps_of)(const int taps, const fovea_
         size_t first = s->filters * block / blocks, filters = s->filters * (block + 1) / blocks - first;
         for (size_t i = 0; i < perFilter; i++, out += (size_t)points * filters) {
             VECTOR column[MAX_TAPS], v[MAX_POINTS];
-            const float *w = weight + (first * s->channels + i / s->kernelWidth) * (size_t)taps * s->kernelWidth;
-            FOVEA_UNROLL for (int u = 0; u < taps; u++) {
-                float lane[LANES] = {0};
-                for (size_t k = 0; k < filters; k++)
-                    lane[k] = w[(k * s->channels * (size_t)taps + (size_t)u) * s->kernelWidth + i % s->kernelWidth];
-                column[u] = *(const VECTOR *)lane;
-            }
+            const float *w = weight + (first * s->channels + i / s->kernelWidth) * (size_t)taps * s->kernelWidth + i % s->kernelWidth;
+            FOVEA_UNROLL for (int u = 0; u < taps; u++)
+                FOVEA_NAME(gather)(filters, w + (size_t)u * s->kernelWidth, s->channels * (size_t)taps * s->kernelWidth, &column[u]);
             FOVEA_NAME(evaluate)(taps, points, column, v);
             FOVEA_UNROLL for (int f = 0; f < points; f++) {
                 v[f] = v[f] * scales_of(points)[f];
@@ -142,12 +138,10 @@ FOVEA_INLINE void FOVEA_NAME(filter_column_taps_of)(const int taps, const fovea_
 }
 
 FOVEA_TARGET static void FOVEA_NAME(filter_column_taps)(const fovea_bi_convolution *s, const float *weight, float *taps) {
-    if (s->kernelHeight == 3)
-        FOVEA_NAME(filter_column_taps_of)(3, s, weight, taps);
-    else
-        FOVEA_NAME(filter_column_taps_of)(5, s, weight, taps);
+    FOVEA_BY_HEIGHT(filter_column_taps_of, s, s, weight, taps);
 }
 
+#undef FOVEA_BY_HEIGHT
 #undef FOVEA_FILTERS
 #undef FOVEA_BY_TAPS
 #undef FOVEA_BOTH_AXES

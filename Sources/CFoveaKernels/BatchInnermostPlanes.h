@@ -1,7 +1,11 @@
 // Minimal filtering along both axes, included by `BatchInnermostWinogradLanes.h`: rows as there, and the columns of what they are
 // transformed to on six points, whose sums stay in registers until they are rows again. 4 rows of outputs for 3 taps, 2 for 5.
 
-#define FOVEA_COLUMN_OUTPUTS(taps) (PLANE_POINTS - (taps) + 1)
+// The cases of a switch that call a function compiled for the taps and at most three outs.
+#define FOVEA_CASE(call, TAPS, OUTS, ...) \
+    case TAPS * 8 + OUTS: FOVEA_NAME(call)(TAPS, OUTS, p, __VA_ARGS__); break;
+#define FOVEA_CASES(call, TAPS, ...)                                                                               \
+    FOVEA_CASE(call, TAPS, 1, __VA_ARGS__) FOVEA_CASE(call, TAPS, 2, __VA_ARGS__) FOVEA_CASE(call, TAPS, 3, __VA_ARGS__)
 
 // Some outs of one point of a row and one tile: sums over the channels, and the rows of products that they are.
 FOVEA_INLINE void FOVEA_NAME(multiply_points)(const int taps, const int outs, const filtering *p, const float *x,
@@ -18,8 +22,8 @@ FOVEA_INLINE void FOVEA_NAME(multiply_points)(const int taps, const int outs, co
         }
     FOVEA_UNROLL for (int k = 0; k < outs; k++) {
         VECTOR rows[MAX_OUTPUTS];
-        FOVEA_NAME(collect)(PLANE_POINTS, FOVEA_COLUMN_OUTPUTS(taps), sums[k], rows);
-        FOVEA_UNROLL for (int r = 0; r < FOVEA_COLUMN_OUTPUTS(taps); r++)
+        FOVEA_NAME(collect)(PLANE_POINTS, plane_outputs(taps), sums[k], rows);
+        FOVEA_UNROLL for (int r = 0; r < plane_outputs(taps); r++)
             *(VECTOR *)(products + (size_t)r * productRow + (size_t)k * p->tiles * LANES) = rows[r];
     }
 }
@@ -42,12 +46,12 @@ FOVEA_ALONE static void FOVEA_NAME(multiply_planes)(const filtering *p, const fl
                 size_t k = p->outs * b / blocks, outs = p->outs * (b + 1) / blocks - k;
                 const float *weight = p->taps + (f * p->outs + k) * p->ins * PLANE_POINTS;
                 float *out = products + ((f * p->outs + k) * p->tiles + t) * LANES;
-#define FOVEA_CASE(TAPS, OUTS)                                                                                     \
-    case TAPS * 8 + OUTS: FOVEA_NAME(multiply_points)(TAPS, OUTS, p, x, weight, productRow, out); break;
-#define FOVEA_CASES(TAPS) FOVEA_CASE(TAPS, 1) FOVEA_CASE(TAPS, 2) FOVEA_CASE(TAPS, 3) FOVEA_CASE(TAPS, 4)
-                switch (taps * 8 + outs) { FOVEA_CASES(3) FOVEA_CASES(5) }
-#undef FOVEA_CASES
-#undef FOVEA_CASE
+                switch (taps * 8 + outs) {
+                    FOVEA_CASES(multiply_points, 3, x, weight, productRow, out)
+                    FOVEA_CASES(multiply_points, 5, x, weight, productRow, out)
+                    FOVEA_CASE(multiply_points, 3, 4, x, weight, productRow, out)
+                    FOVEA_CASE(multiply_points, 5, 4, x, weight, productRow, out)
+                }
             }
         }
 }
@@ -56,7 +60,7 @@ FOVEA_ALONE static void FOVEA_NAME(multiply_planes)(const filtering *p, const fl
 FOVEA_INLINE void FOVEA_NAME(filter_planes)(const int taps, const int outputs, const filtering *p, size_t begin,
                                             size_t end, float *scratch) {
     const fovea_bi_convolution *s = p->shape;
-    const size_t columnOutputs = FOVEA_COLUMN_OUTPUTS(taps), rowTiles = ceiling(s->outHeight, columnOutputs);
+    const size_t columnOutputs = (size_t)plane_outputs(taps), rowTiles = ceiling(s->outHeight, columnOutputs);
     const size_t pointStride = p->ins * p->tiles * LANES, slot = p->points * pointStride;
     const size_t productRow = p->points * p->outs * p->tiles * LANES;
     float *products = scratch + PLANE_POINTS * slot, *x = products + columnOutputs * productRow;
@@ -90,9 +94,9 @@ FOVEA_INLINE void FOVEA_NAME(spread_points)(const int taps, const int outs, cons
     const size_t ins = p->ins, inStep = p->tiles * LANES, rowStep = p->points * ins * inStep;
     for (size_t c = 0; c < ins; c++, dy += inStep, weight += p->outs * PLANE_POINTS) {
         VECTOR d[MAX_OUTPUTS], values[PLANE_POINTS];
-        FOVEA_UNROLL for (int r = 0; r < FOVEA_COLUMN_OUTPUTS(taps); r++)
+        FOVEA_UNROLL for (int r = 0; r < plane_outputs(taps); r++)
             d[r] = *(const VECTOR *)(dy + (size_t)r * rowStep);
-        FOVEA_NAME(evaluate)(FOVEA_COLUMN_OUTPUTS(taps), PLANE_POINTS, d, values);
+        FOVEA_NAME(evaluate)(plane_outputs(taps), PLANE_POINTS, d, values);
         FOVEA_UNROLL for (int f = 0; f < PLANE_POINTS; f++) {
             FOVEA_IN_ORDER;
             FOVEA_UNROLL for (int k = 0; k < outs; k++) sums[k][f] = sums[k][f] + values[f] * weight[k * PLANE_POINTS + f];
@@ -118,12 +122,10 @@ FOVEA_ALONE static void FOVEA_NAME(spread_planes)(const filtering *p, const floa
                 const float *weight = p->taps + (f * p->ins * p->outs + k) * PLANE_POINTS;
                 const float *source = dy + (f * p->ins * p->tiles + t) * LANES;
                 size_t place = ((f * p->outs + k) * p->tiles + t) * LANES;
-#define FOVEA_CASE(TAPS, OUTS)                                                                                     \
-    case TAPS * 8 + OUTS: FOVEA_NAME(spread_points)(TAPS, OUTS, p, source, weight, hasNone, products, place); break;
-#define FOVEA_CASES(TAPS) FOVEA_CASE(TAPS, 1) FOVEA_CASE(TAPS, 2) FOVEA_CASE(TAPS, 3)
-                switch (taps * 8 + outs) { FOVEA_CASES(3) FOVEA_CASES(5) }
-#undef FOVEA_CASES
-#undef FOVEA_CASE
+                switch (taps * 8 + outs) {
+                    FOVEA_CASES(spread_points, 3, source, weight, hasNone, products, place)
+                    FOVEA_CASES(spread_points, 5, source, weight, hasNone, products, place)
+                }
             }
 }
 
@@ -131,7 +133,7 @@ FOVEA_ALONE static void FOVEA_NAME(spread_planes)(const filtering *p, const floa
 FOVEA_INLINE void FOVEA_NAME(filter_gradient_planes)(const int taps, const int outputs, const filtering *p, size_t begin,
                                                      size_t end, float *scratch) {
     const fovea_bi_convolution *s = p->shape;
-    const size_t columnOutputs = FOVEA_COLUMN_OUTPUTS(taps), blocks = ceiling(p->outs, PLANE_OUTS);
+    const size_t columnOutputs = (size_t)plane_outputs(taps), blocks = ceiling(p->outs, PLANE_OUTS);
     const size_t pointStride = p->ins * p->tiles * LANES, slot = p->points * pointStride;
     const size_t productRow = p->points * p->outs * p->tiles * LANES;
     float *ring = scratch + columnOutputs * slot;
@@ -179,9 +181,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_plane_taps)(const int taps, const int output
             VECTOR row[MAX_TAPS];
             FOVEA_UNROLL for (int v = 0; v < taps; v++) {
                 const float *tap = weight + first * area + (size_t)(u * taps + v);
-                float lane[LANES] = {0};
-                for (size_t l = 0; l < count; l++) lane[l] = tap[l * area];
-                row[v] = *(const VECTOR *)lane;
+                FOVEA_NAME(gather)(count, tap, area, &row[v]);
             }
             FOVEA_NAME(evaluate)(taps, points, row, rows[u]);
         }
@@ -198,4 +198,5 @@ FOVEA_INLINE void FOVEA_NAME(filter_plane_taps)(const int taps, const int output
     }
 }
 
-#undef FOVEA_COLUMN_OUTPUTS
+#undef FOVEA_CASE
+#undef FOVEA_CASES

@@ -6,6 +6,12 @@
 // The lanes of the vectors that a batch, a multiple of 8, is cut into.
 FOVEA_INLINE int fovea_batch_lanes(size_t batch) { return batch % 16 == 0 ? (int)fovea_vector_lanes() : 8; }
 
+// The parts of the work of a convolution: one for each thread, or, where it is little or other threads work on other blocks, one.
+FOVEA_INLINE size_t fovea_batch_parts(const fovea_bi_convolution *s, size_t threads) {
+    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
+    return fovea_slot() >= 0 || work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : threads;
+}
+
 // Along one axis, the taps of a kernel that matter for one element, and the elements that they meet: tap
 // `tap + i * tapStep` meets element `source + i * sourceStep`, for `0 <= i < count`.
 typedef struct {

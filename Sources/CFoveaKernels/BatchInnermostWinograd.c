@@ -24,6 +24,8 @@ static int most_filters(int lanes, size_t kernelHeight) { return lanes == 16 || 
 // The points of columns where these are filtered, too, and the most channels whose sums on them are in registers beside a gradient.
 #define PLANE_POINTS 6
 #define PLANE_OUTS 3
+// The rows of outputs of a tile of these.
+FOVEA_INLINE int plane_outputs(const int taps) { return PLANE_POINTS - taps + 1; }
 
 // The most vectors of the batch that sums go over: a line of the cache.
 #define MAX_UNIT_GROUPS(lanes) (16 / (size_t)(lanes))
@@ -103,7 +105,7 @@ static filtering filtering_of(const fovea_bi_convolution *s, fovea_bi_pass pass)
         p.partSize = row * p.unitGroups * (s->channels * (height + s->kernelHeight - 1) + p.bandFilters * height) +
                      s->filters * (size_t)p.lanes + s->outWidth * s->batch;
     } else if (p.filtersPlanes) {
-        size_t columnOutputs = PLANE_POINTS - s->kernelHeight + 1;
+        size_t columnOutputs = (size_t)plane_outputs((int)s->kernelHeight);
         p.partSize = p.isBackward ? row * (columnOutputs * p.ins + PLANE_POINTS * p.outs)
                                   : row * (PLANE_POINTS * p.ins + columnOutputs * p.outs) + p.ins * PLANE_POINTS * (size_t)p.lanes;
     } else {
@@ -121,7 +123,7 @@ size_t fovea_bi_winograd_scratch(const fovea_bi_convolution *s, fovea_bi_pass pa
 static size_t units_of(const filtering *p) {
     if (p->bands) return ceiling(p->groups, p->unitGroups) * p->bands;
     if (!p->filtersPlanes) return p->groups * p->outHeight;
-    return p->isBackward ? p->groups : p->groups * ceiling(p->outHeight, PLANE_POINTS - p->shape->kernelHeight + 1);
+    return p->isBackward ? p->groups : p->groups * ceiling(p->outHeight, (size_t)plane_outputs((int)p->shape->kernelHeight));
 }
 
 static void filter_parts(void *context, size_t begin, size_t end) {
@@ -137,17 +139,13 @@ static void filter_parts(void *context, size_t begin, size_t end) {
     }
 }
 
-// Does the work in a part for each thread, or, where other threads work on other blocks, in one.
 static void filter_all(filtering *p, size_t threads, float *scratch) {
-    const fovea_bi_convolution *s = p->shape;
-    size_t work = s->batch * s->filters * s->channels * s->kernelHeight * s->kernelWidth * s->outHeight * s->outWidth;
-    int slot = fovea_slot();
-    p->parts = slot >= 0 || work <= FOVEA_GRAIN_MULTIPLY_ADDS ? 1 : threads;
+    p->parts = fovea_batch_parts(p->shape, threads);
     // Who has a share of the filters, or channels, makes the transformed rows of the other factor anew.
-    size_t blocks = p->bands ? ceiling(s->filters, p->bandFilters) : ceiling(p->outs, PLANE_OUTS);
+    size_t blocks = p->bands ? ceiling(p->shape->filters, p->bandFilters) : ceiling(p->outs, PLANE_OUTS);
     if ((p->bands || (p->filtersPlanes && p->isBackward)) && units_of(p) < p->parts)
         p->shares = p->parts < blocks ? p->parts : blocks;
-    p->scratch = scratch + (slot > 0 ? (size_t)slot : 0) * p->partSize;
+    p->scratch = scratch + scratch_slot() * p->partSize;
     fovea_parallel_for(p->parts, 1, filter_parts, p);
 }
 

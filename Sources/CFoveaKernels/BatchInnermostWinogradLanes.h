@@ -302,11 +302,7 @@ FOVEA_INLINE void FOVEA_NAME(filter_taps_of)(const int taps, const int outputs, 
                 size_t count = p->outs - k < LANES ? p->outs - k : LANES;
                 const float *w = weight + r * (size_t)taps + c * inStep + k * outStep;
                 VECTOR row[MAX_TAPS], v[MAX_POINTS];
-                FOVEA_UNROLL for (int j = 0; j < taps; j++) {
-                    float lane[LANES] = {0};
-                    for (size_t l = 0; l < count; l++) lane[l] = w[l * outStep + (size_t)j];
-                    row[j] = *(const VECTOR *)lane;
-                }
+                FOVEA_UNROLL for (int j = 0; j < taps; j++) FOVEA_NAME(gather)(count, w + j, outStep, &row[j]);
                 FOVEA_NAME(evaluate)(taps, points, row, v);
                 FOVEA_UNROLL for (int f = 0; f < points; f++) {
                     v[f] = v[f] * scales_of(points)[f];

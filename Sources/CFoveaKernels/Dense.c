@@ -30,8 +30,7 @@ typedef struct {
 
 static void multiply_blocks(void *context, size_t begin, size_t end) {
     const forward *f = context;
-    const int slot = fovea_slot();
-    float *scratch = f->scratch + (size_t)(slot < 0 ? 0 : slot) * PART_SCRATCH;
+    float *scratch = f->scratch + scratch_slot() * PART_SCRATCH;
     for (size_t block = begin; block < end; block++) {
         size_t first = f->p->units * block / f->blocks, count = f->p->units * (block + 1) / f->blocks - first;
         FOVEA_BY_LANES(fovea_vector_lanes(), multiply_block, f, first, count, scratch);

@@ -22,6 +22,12 @@
 // only one does. Within a part, `fovea_parallel_for` stays on its thread.
 int fovea_slot(void);
 
+// The slice of scratch memory of this thread among such.
+static inline size_t scratch_slot(void) {
+    int slot = fovea_slot();
+    return slot > 0 ? (size_t)slot : 0;
+}
+
 // How many pieces of a size hold that many.
 static inline size_t ceiling(size_t count, size_t size) { return (count + size - 1) / size; }
 

@@ -1,5 +1,12 @@
 // The transforms of `Winograd.c` along one axis and both, in vectors of LANES channels.
 
+// `count` numbers that are `step` apart, the other lanes zero.
+FOVEA_INLINE void FOVEA_NAME(gather)(size_t count, const float *source, size_t step, VECTOR *out) {
+    float lane[LANES] = {0};
+    for (size_t l = 0; l < count; l++) lane[l] = source[l * step];
+    *out = *(const VECTOR *)lane;
+}
+
 // Input, `points` numbers.
 FOVEA_INLINE void FOVEA_NAME(transform)(const int points, const int same, const VECTOR *d, VECTOR *v) {
     const float *at = points_of(points), p = at[0] * at[0], q = at[1] * at[1], r = at[2] * at[2];

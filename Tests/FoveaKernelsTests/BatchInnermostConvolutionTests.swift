@@ -108,8 +108,9 @@ import Testing
         #expect(one.dBias.map(\.bitPattern) == several.dBias.map(\.bitPattern))
 
         let expected = PlainConvolution(shape, x: x, dy: dy, weight: weight, bias: hasBias ? bias : nil)
-        // Both axes round about twice as much as one (decision 23).
-        let taps = shape.kernelHeight * shape.kernelWidth * (shape.kernelHeight == shape.kernelWidth ? 2 : 1)
+        // Both axes round about twice as much as one (decision 23); the taps are shared where both are filtered.
+        let areBothFiltered = fovea_bi_winograd_shares_taps(&shape) != 0
+        let taps = shape.kernelHeight * shape.kernelWidth * (areBothFiltered ? 2 : 1)
         Self.sharing(expected.y).map { apply(activation, $0) }
             .expectNear(one.y, terms: shape.channels * taps + 1)
         Self.sharing(expected.dx).expectNear(one.dx, terms: shape.filters * taps)

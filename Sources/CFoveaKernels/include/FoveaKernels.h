@@ -38,12 +38,12 @@ int fovea_core_count(void);
 /// thread where there are no more than `grain` items.
 void fovea_parallel_for(size_t count, size_t grain, void (*body)(void *, size_t, size_t), void *context);
 
-/// Runs `body(context, part, part + 1)` for each of `count` parts on at most `threads` threads, each of which takes the next; on the
-/// calling thread, whose loops run on all, where there is but one.
+/// Runs `body(context, part, part + 1)` for each of `count` parts on at most `threads` threads, each of which takes the same ones each
+/// time and then what others have left; on the calling thread, whose loops run on all, where there is but one.
 void fovea_for_parts(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context);
 
 /// Runs `body(context, block, block + 1)` for each of `count` blocks: as many rounds as there are with a block for each of at most
-/// `threads` threads on these, each free to take the next, and the blocks that are left one after the other, whose loops run on
+/// `threads` threads on these, as parts are, and the blocks that are left one after the other, whose loops run on
 /// all threads.
 void fovea_for_blocks(size_t count, int threads, void (*body)(void *, size_t, size_t), void *context);
 
