@@ -1,6 +1,6 @@
 import CFoveaKernels
 
-/// Steps that need nothing of each other and are cut into parts: these run on all threads, each takes the next, and the threads
+/// Steps that need nothing of each other and are cut into parts: these run on all threads, and the threads
 /// meet at the end of the group alone (`Documentation/Decisions/0020-blocks-of-the-batch.md`).
 final class StepGroup {
     /// The parts of all steps.
