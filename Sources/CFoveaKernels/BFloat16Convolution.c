@@ -19,14 +19,6 @@ typedef struct {
     uint16_t *y;
 } convolution;
 
-int fovea_has_bfloat16_convolution(void) {
-#if FOVEA_HAS_WIDE
-    return fovea_has_bfloat16();
-#else
-    return 0;
-#endif
-}
-
 #if FOVEA_HAS_WIDE
 
 static size_t padded_taps(const fovea_bfloat16_convolution *p) { return p->tapRows * ((p->tapCount + 1) / 2 * 2); }
@@ -64,11 +56,11 @@ FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void convolve_tile(const int pixels, const conv
         uint16_t *place = y + (size_t)i * p->filters + 16 * v;
         fovea_float16 sum = sums[i][v], before;
         if (k->adds) {
-            fovea_load_bfloat16(place, &before);
+            fovea_load_16(1, place, &before);
             sum = sum + before;
         }
         if (k->relu) fovea_rectify(&sum);
-        fovea_store_bfloat16(&sum, place);
+        fovea_store_16(1, &sum, place);
     }
 }
 

@@ -32,14 +32,6 @@ FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void fovea_add_tile(const int rows, const uint1
     }
 }
 
-FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void fovea_load_bfloat16(const uint16_t *from, fovea_float16 *value) {
-    *value = (fovea_float16)(__builtin_convertvector(*(const fovea_half16 *)from, fovea_word16) << 16);
-}
-
-FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void fovea_store_bfloat16(const fovea_float16 *value, uint16_t *to) {
-    *(fovea_bfloat16 *)to = __builtin_convertvector(*value, fovea_bfloat16);
-}
-
 // Replaces negative numbers by zero, and lets through what is no number.
 FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void fovea_rectify(fovea_float16 *value) {
     *value = _mm512_max_ps(_mm512_setzero_ps(), *value);

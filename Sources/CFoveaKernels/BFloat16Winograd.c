@@ -93,13 +93,13 @@ FOVEA_WIDE_BFLOAT16 static void transform_inputs(const convolution *k, size_t fi
             fovea_float16 pixels[POINTS][POINTS], result[POINTS][POINTS];
             FOVEA_UNROLL for (int i = 0; i < POINTS; i++) FOVEA_UNROLL for (int j = 0; j < POINTS; j++) {
                 if (isInside || (row + i >= 0 && i < bottom && column + j >= 0 && j < right))
-                    fovea_load_bfloat16(corner + (size_t)i * line + (size_t)j * pixel + c, &pixels[i][j]);
+                    fovea_load_16(1, corner + (size_t)i * line + (size_t)j * pixel + c, &pixels[i][j]);
                 else
                     pixels[i][j] = (fovea_float16){0};
             }
             FOVEA_BOTH(transform_axis, POINTS, POINTS, pixels, result)
             FOVEA_UNROLL for (int e = 0; e < ELEMENTS; e++)
-                fovea_store_bfloat16(&result[e / POINTS][e % POINTS], to + (size_t)e * stride + c);
+                fovea_store_16(1, &result[e / POINTS][e % POINTS], to + (size_t)e * stride + c);
         }
     }
 }
@@ -123,11 +123,11 @@ FOVEA_WIDE_BFLOAT16 static void transform_outputs(const convolution *k, size_t f
                 fovea_float16 sum = result[i][j], before;
                 if (k->bias) sum = sum + *(const fovea_float16 *)(k->bias + filter + c);
                 if (k->adds) {
-                    fovea_load_bfloat16(place, &before);
+                    fovea_load_16(1, place, &before);
                     sum = sum + before;
                 }
                 if (k->relu) fovea_rectify(&sum);
-                fovea_store_bfloat16(&sum, place);
+                fovea_store_16(1, &sum, place);
             }
         }
     }
@@ -202,7 +202,7 @@ FOVEA_WIDE_BFLOAT16 static void transform_pairs(void *context, size_t begin, siz
                 FOVEA_BOTH(evaluate_axis, 3, POINTS, taps, result)
                 FOVEA_UNROLL for (int e = 0; e < ELEMENTS; e++) {
                     uint16_t rounded[16];
-                    fovea_store_bfloat16(&result[e / POINTS][e % POINTS], rounded);
+                    fovea_store_16(1, &result[e / POINTS][e % POINTS], rounded);
                     fovea_word16 word = __builtin_convertvector(*(fovea_half16 *)rounded, fovea_word16);
                     words[e] = half == 0 ? word : words[e] | word << 16;
                 }

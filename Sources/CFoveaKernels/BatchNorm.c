@@ -39,9 +39,9 @@ typedef void (*pass_function)(const context *, const piece *);
 // needs to know; `RESIDUAL` is what is added to the result, a gradient, too, and `ADDEND` what is to `DY` before anything else.
 enum { X, Y, RESIDUAL, DY, ADDEND, PASSED, DX, IMAGE_COUNT };
 
-// Images or vectors, pixels and parts the given distances apart.
+// Images or vectors, pixels and parts the given distances apart in bytes.
 typedef struct {
-    float *start;
+    char *start;
     size_t pixel, part;
 } image;
 
@@ -49,7 +49,7 @@ typedef struct {
 // the first pixel, with the pixels `apart`.
 struct piece {
     size_t pixels, count;
-    float *starts[IMAGE_COUNT];
+    char *starts[IMAGE_COUNT];
     size_t apart[IMAGE_COUNT];
     const float *arrays[ARRAY_COUNT];
     double *sum, *product;
@@ -78,9 +78,19 @@ typedef enum { VALUES, GRADIENTS, GRADIENTS_NORMALIZED, GRADIENTS_OUTPUT, SUMS_O
 #include "BothWidths.h"
 
 #if FOVEA_HAS_WIDE
+#define LANES 16
+#define FOVEA_TARGET FOVEA_WIDE_BFLOAT16
+#define STORES_BFLOAT16
+#include "BatchNormLanes.h"
+#undef LANES
+#undef FOVEA_TARGET
+#undef STORES_BFLOAT16
+
 #define FOVEA_BY_WIDTH(name)                                \
     static void name(const context *k, const piece *p) {    \
-        if (p->count % 16 == 0 && fovea_has_wide_vectors()) \
+        if (k->norm->isBFloat16)                            \
+            fovea_##name##_bfloat16(k, p);                    \
+        else if (p->count % 16 == 0 && fovea_has_wide_vectors()) \
             fovea_##name##_16(k, p);                        \
         else                                                \
             fovea_##name##_8(k, p);                         \
@@ -124,11 +134,13 @@ static context make_context(const fovea_batch_norm *norm, void *scratch) {
     return k;
 }
 
-static void set_image(context *k, int number, const float *start, fovea_distances distances) {
+static size_t element_size(const context *k) { return k->norm->isBFloat16 ? sizeof(uint16_t) : sizeof(float); }
+
+static void set_image(context *k, int number, const void *start, fovea_distances distances) {
     const fovea_batch_norm *n = k->norm;
     size_t pixel = distances.pixel ? distances.pixel : n->lanes;
     size_t part = distances.part ? distances.part : n->blocks * n->inner * n->lanes;
-    k->images[number] = (image){(float *)start, pixel, part};
+    k->images[number] = (image){(char *)start, pixel * element_size(k), part * element_size(k)};
     if (start && pixel != 1) k->hasRows = 0;
 }
 
@@ -140,7 +152,8 @@ static double *sum_of(const context *k, size_t part) { return k->sums + part * 2
 static void begin(const context *k, piece *p, size_t part, size_t pixel, size_t place) {
     for (int i = 0; i < IMAGE_COUNT; i++) {
         const image *all = &k->images[i];
-        if (all->start) p->starts[i] = all->start + part * all->part + pixel * all->pixel + place;
+        if (all->start)
+            p->starts[i] = all->start + part * all->part + pixel * all->pixel + place * element_size(k);
     }
 }
 
@@ -158,7 +171,7 @@ static void visit_row(const context *k, pass_function step, piece *p, size_t cou
     p->count = ROW_LANES;
     step(k, p);
     for (int i = 0; i < IMAGE_COUNT; i++)
-        if (p->starts[i]) p->starts[i] += p->pixels * ROW_LANES;
+        if (p->starts[i]) p->starts[i] += p->pixels * p->apart[i];
     p->pixels = 1;
     p->count = count % ROW_LANES;
     if (p->count) step(k, p);
@@ -173,7 +186,7 @@ static void visit_row(const context *k, pass_function step, piece *p, size_t cou
 static void visit(const context *k, pass_function step, range pixels, range blocks, double *sums) {
     const fovea_batch_norm *n = k->norm;
     piece p = {.pixels = 0};
-    for (int i = 0; i < IMAGE_COUNT; i++) p.apart[i] = k->hasRows ? ROW_LANES : k->images[i].pixel;
+    for (int i = 0; i < IMAGE_COUNT; i++) p.apart[i] = k->images[i].pixel * (k->hasRows ? ROW_LANES : 1);
     while (pixels.first < pixels.last) {
         size_t outer = pixels.first / n->inner, inner = pixels.first % n->inner;
         size_t count = n->inner - inner, rest = pixels.last - pixels.first;
@@ -276,9 +289,18 @@ static void guess_means(const context *k, range blocks) {
         size_t pixel = pixels * s / samples, outer = pixel / n->inner, inner = pixel % n->inner;
         for (size_t b = blocks.first; b < blocks.last; b++) {
             image all = k->images[X];
-            const float *x = all.start + outer * all.part + inner * all.pixel + b * n->inner * n->lanes;
+            const char *x = all.start + outer * all.part + inner * all.pixel + b * n->inner * n->lanes * element_size(k);
             float *guess = k->arrays[CENTER] + b * n->lanes;
-            for (size_t lane = 0; lane < n->lanes; lane++) guess[lane] += x[lane] / (float)samples;
+            for (size_t lane = 0; lane < n->lanes; lane++) {
+                float value;
+                if (n->isBFloat16) {
+                    uint32_t word = (uint32_t)((const uint16_t *)x)[lane] << 16;
+                    memcpy(&value, &word, sizeof value);
+                } else {
+                    value = ((const float *)x)[lane];
+                }
+                guess[lane] += value / (float)samples;
+            }
         }
     }
 }
@@ -331,9 +353,8 @@ static void backward_job(const context *k, range blocks) {
     run(k, gradient, blocks, BACK);
 }
 
-void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
-                              const float *residual, int relu, float *y, float *mean, float *variance,
-                              void *scratch) {
+void fovea_batch_norm_forward(const fovea_batch_norm *norm, const void *x, const float *scale, const float *shift,
+                              const void *residual, int relu, void *y, float *mean, float *variance, void *scratch) {
     context k = make_context(norm, scratch);
     set_image(&k, X, x, norm->x);
     set_image(&k, RESIDUAL, residual, norm->residual);
@@ -346,9 +367,9 @@ void fovea_batch_norm_forward(const fovea_batch_norm *norm, const float *x, cons
     run_job(&k, forward_job);
 }
 
-void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const float *scale, const float *shift,
-                            const float *mean, const float *variance, const float *residual, int relu, int streams,
-                            float *y, void *scratch) {
+void fovea_batch_norm_apply(const fovea_batch_norm *norm, const void *x, const float *scale, const float *shift,
+                            const float *mean, const float *variance, const void *residual, int relu, int streams,
+                            void *y, void *scratch) {
     context k = make_context(norm, scratch);
     set_image(&k, X, x, norm->x);
     set_image(&k, RESIDUAL, residual, norm->residual);
@@ -360,14 +381,14 @@ void fovea_batch_norm_apply(const fovea_batch_norm *norm, const float *x, const 
     k.variance = (float *)variance;
     // Only where every vector is aligned, whatever its width.
     const image *to = &k.images[Y];
-    k.streams = streams && (to->pixel % 16 == 0 || (norm->lanes == 8 && to->pixel == 8)) && to->part % 16 == 0 &&
-                (uintptr_t)y % 64 == 0;
+    k.streams = streams && !norm->isBFloat16 && (to->pixel % 64 == 0 || (norm->lanes == 8 && to->pixel == 32)) &&
+                to->part % 64 == 0 && (uintptr_t)y % 64 == 0;
     run_job(&k, apply_job);
 }
 
-void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const float *x, const float *scale,
-                               const float *shift, const float *mean, const float *variance, const float *output,
-                               const float *dy, const float *addend, float *passed, const float *residual, float *dx,
+void fovea_batch_norm_backward(const fovea_batch_norm *norm, fovea_pass pass, const void *x, const float *scale,
+                               const float *shift, const float *mean, const float *variance, const void *output,
+                               const void *dy, const void *addend, void *passed, const void *residual, void *dx,
                                float *dscale, float *dshift, void *scratch) {
     context k = make_context(norm, scratch);
     set_image(&k, X, x, norm->x);

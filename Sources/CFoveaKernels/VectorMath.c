@@ -6,3 +6,11 @@ size_t fovea_vector_lanes(void) {
 #endif
     return 8;
 }
+
+int fovea_vectors_have_bfloat16(void) {
+#if FOVEA_HAS_WIDE
+    return fovea_has_bfloat16();
+#else
+    return 0;
+#endif
+}

@@ -2,6 +2,27 @@
 
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define WORD FOVEA_JOIN(fovea_word, LANES)
+#define HALF FOVEA_JOIN(fovea_half, LANES)
+
+// Elements of images, of which bfloat16 ones are the upper halves of float32.
+FOVEA_INLINE void FOVEA_NAME(load)(const int isBFloat16, const void *from, VECTOR *value) {
+    if (isBFloat16)
+        *value = (VECTOR)(__builtin_convertvector(*(const HALF *)from, WORD) << 16);
+    else
+        *value = *(const VECTOR *)from;
+}
+
+FOVEA_INLINE void FOVEA_NAME(store)(const int isBFloat16, const VECTOR *value, void *to) {
+#if LANES == 16 && FOVEA_HAS_WIDE
+    if (isBFloat16) {
+        *(fovea_bfloat16 *)to = __builtin_convertvector(*value, fovea_bfloat16);
+        return;
+    }
+#else
+    (void)isBFloat16;
+#endif
+    *(VECTOR *)to = *value;
+}
 
 // `mask ? a : b` for the masks that comparisons give.
 #define FOVEA_SELECT(mask, a, b) (VECTOR)(((WORD)(mask) & (WORD)(a)) | (~(WORD)(mask) & (WORD)(b)))
@@ -88,3 +109,4 @@ FOVEA_INLINE void FOVEA_NAME(pass_activation)(fovea_activation activation, const
 #undef FOVEA_SELECT
 #undef VECTOR
 #undef WORD
+#undef HALF

@@ -70,14 +70,6 @@ static size_t panelled_width(size_t columns, size_t groups, size_t lanes) {
 #define FOVEA_BY_IMAGES(images, lanes, call, ...) FOVEA_BY_LANES(lanes, call, __VA_ARGS__)
 #endif
 
-int fovea_winograd_has_bfloat16(void) {
-#if FOVEA_HAS_WIDE
-    return fovea_has_bfloat16();
-#else
-    return 0;
-#endif
-}
-
 static size_t panel_width(size_t lanes) { return lanes == 16 ? 64 : 16; }
 
 size_t fovea_winograd_tiles(const fovea_winograd *p) { return p->count * tile_rows(p) * tile_columns(p); }

@@ -3,7 +3,6 @@
 #define VECTOR FOVEA_JOIN(fovea_float, LANES)
 #define DOUBLES FOVEA_JOIN(fovea_double, LANES)
 #define WORD FOVEA_JOIN(fovea_word, LANES)
-#define HALF FOVEA_JOIN(fovea_half, LANES)
 // As many vectors of a row of the right factor as the registers hold sums of six rows for.
 #define PANEL (LANES == 16 ? 4 : 2)
 
@@ -22,24 +21,6 @@ FOVEA_INLINE size_t FOVEA_NAME(panel_place)(size_t c, size_t k, size_t depth, si
 
 // The bytes of an element of images.
 #define FOVEA_BYTES(isBFloat16) (isBFloat16 ? sizeof(uint16_t) : sizeof(float))
-
-// Elements of images, of which bfloat16 ones are the upper halves of float32.
-FOVEA_INLINE void FOVEA_NAME(load)(const int isBFloat16, const char *from, VECTOR *value) {
-    if (isBFloat16)
-        *value = (VECTOR)(__builtin_convertvector(*(const HALF *)from, WORD) << 16);
-    else
-        *value = *(const VECTOR *)from;
-}
-
-FOVEA_INLINE void FOVEA_NAME(store)(const int isBFloat16, const VECTOR *value, char *to) {
-#if LANES == 16
-    if (isBFloat16) {
-        *(fovea_bfloat16 *)to = __builtin_convertvector(*value, fovea_bfloat16);
-        return;
-    }
-#endif
-    *(VECTOR *)to = *value;
-}
 
 // The pixels of a rectangle beginning at (row, column) of an image, zero beyond the edges. Those that the one to the
 // right has besides are fetched, since they are too far apart for the processor to foresee them.
@@ -403,7 +384,6 @@ FOVEA_TARGET static void FOVEA_NAME(transform_taps_gradient)(fovea_taps taps, si
 #undef FOVEA_BOTH_AXES
 #undef FOVEA_AT
 #undef PANEL
-#undef HALF
 #undef WORD
 #undef DOUBLES
 #undef VECTOR

@@ -89,7 +89,10 @@ public struct CPUBackend: Backend {
     }
 
     /// Whether kernels of Fovea's own multiply bfloat16 numbers here: on vectors, which AMX outruns.
-    package static var hasBFloat16Kernels: Bool { !Engine.hasAMX && fovea_has_bfloat16_convolution() != 0 }
+    package static var hasBFloat16Kernels: Bool { !Engine.hasAMX && vectorsHaveBFloat16 }
+
+    /// Whether kernels of Fovea's own read and write images in bfloat16 here.
+    static var vectorsHaveBFloat16: Bool { fovea_vectors_have_bfloat16() != 0 }
 
     /// A plan of oneDNN primitives and kernels.
     ///

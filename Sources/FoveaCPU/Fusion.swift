@@ -80,7 +80,7 @@ struct Fusion {
     /// - Parameters:
     ///   - hasStridedSums: whether gradients of strided 1x1 convolutions are added in place.
     ///   - hasPoolKernels: whether pooling runs in kernels of Fovea, whose gradient takes in an activation's.
-    ///   - isFloat32: whether images are float32, so that batches are normalized in kernels of Fovea.
+    ///   - isFloat32: whether images are float32, so that they meet gates in kernels of Fovea.
     init(
         _ graph: Graph, readers: [[Int]], isLive: [Bool], hasPoolKernels: Bool, hasStridedSums: Bool,
         isFloat32: Bool
@@ -205,7 +205,7 @@ struct Fusion {
     private mutating func fuseSum(
         of gradient: Graph.Value, readBy relu: Int, intoBatchNormGradient position: Int
     ) {
-        guard isFloat32, onlyReader(of: gradient) == relu,
+        guard onlyReader(of: gradient) == relu,
             case .node(let sum, _) = graph.origin(of: gradient),
             case .add = graph.nodes[sum].operation, !absorbed.contains(sum), chains[sum]?.activation == nil,
             stridedSums[sum] == nil,

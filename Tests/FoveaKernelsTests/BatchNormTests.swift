@@ -13,14 +13,25 @@ import Testing
         norm(outer: $0.0, blocks: $0.1, inner: $0.2, lanes: $0.3, channels: $0.4)
     }
 
+    /// Those with images in bfloat16 besides, where this processor has the instructions.
+    static let normsOfBothTypes: [fovea_batch_norm] =
+        norms
+        + (fovea_vectors_have_bfloat16() == 0
+            ? []
+            : norms.map { norm in
+                var norm = norm
+                norm.isBFloat16 = 1
+                return norm
+            })
+
     /// Dense arrays.
     private static func norm(
         outer: Int, blocks: Int, inner: Int, lanes: Int, channels: Int
     ) -> fovea_batch_norm {
         let dense = fovea_distances(pixel: 0, part: 0)
         return fovea_batch_norm(
-            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: 1e-3,
-            x: dense, y: dense, residual: dense, dy: dense, dx: dense)
+            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, isBFloat16: 0,
+            epsilon: 1e-3, x: dense, y: dense, residual: dense, dy: dense, dx: dense)
     }
 
     /// Each element's channel, `nil` for padding.
@@ -32,6 +43,7 @@ import Testing
         }
     }
 
+    /// Images of numbers that their type represents.
     private struct Numbers {
         let norm: fovea_batch_norm
         let channels: [Int?]
@@ -50,6 +62,11 @@ import Testing
             dy = array()
             // Far from zero, and differently so in each channel.
             x = zip(array(), channels).map { x, c in c.map { x + offset * Float(1 + $0 % 3) } ?? 0 }
+            if norm.isBFloat16 != 0 {
+                x = x.map(\.roundedToBFloat16)
+                residual = residual.map(\.roundedToBFloat16)
+                dy = dy.map(\.roundedToBFloat16)
+            }
             scale = random.floats(norm.channels).map { $0 + 1.5 }
             shift = random.floats(norm.channels)
         }
@@ -68,36 +85,53 @@ import Testing
             }
         }
 
+        /// An image as it lies in memory.
+        func stored(_ image: [Float]) -> [UInt8] {
+            norm.isBFloat16 != 0
+                ? image.map { UInt16($0.bitPattern >> 16) }.withUnsafeBytes(Array.init)
+                : image.withUnsafeBytes(Array.init)
+        }
+
+        func image(_ bytes: [UInt8]) -> [Float] {
+            bytes.withUnsafeBytes { bytes in
+                norm.isBFloat16 != 0
+                    ? bytes.bindMemory(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+                    : Array(bytes.bindMemory(to: Float.self))
+            }
+        }
+
+        /// Memory for an image, full of what is no number.
+        func emptyImage() -> [UInt8] { stored(x.map { _ in .nan }) }
+
         func forward(relu: Bool, adds: Bool) -> (y: [Float], mean: [Float], variance: [Float]) {
-            var y = x.map { _ in Float.nan }
+            var y = emptyImage()
             var (mean, variance) = (shift, shift)
             var scratch = scratch()
             withUnsafePointer(to: norm) { norm in
-                residual.withUnsafeBufferPointer {
+                stored(residual).withUnsafeBufferPointer {
                     fovea_batch_norm_forward(
-                        norm, x, scale, shift, adds ? $0.baseAddress : nil, relu ? 1 : 0, &y, &mean,
-                        &variance,
-                        &scratch)
+                        norm, stored(x), scale, shift, adds ? $0.baseAddress : nil, relu ? 1 : 0, &y, &mean,
+                        &variance, &scratch)
                 }
             }
-            return (y, mean, variance)
+            return (image(y), mean, variance)
         }
 
         func backward(
             _ pass: fovea_pass, mean: [Float], variance: [Float], output: [Float],
             addsToGradient: Bool = false
         ) -> (dx: [Float], dscale: [Float], dshift: [Float], passed: [Float]) {
-            var (dx, passed) = (x.map { _ in Float.nan }, x.map { _ in Float.nan })
+            var (dx, passed) = (emptyImage(), emptyImage())
             var (dscale, dshift) = (shift, shift)
             var scratch = scratch()
             withUnsafePointer(to: norm) { norm in
-                residual.withUnsafeBufferPointer {
+                stored(residual).withUnsafeBufferPointer {
                     fovea_batch_norm_backward(
-                        norm, pass, x, scale, shift, mean, variance, output, dy,
+                        norm, pass, stored(x), scale, shift, mean, variance, stored(output), stored(dy),
                         addsToGradient ? $0.baseAddress : nil, &passed, nil, &dx, &dscale, &dshift, &scratch)
                 }
             }
-            return (dx, dscale, dshift, passed)
+            return (image(dx), dscale, dshift, image(passed))
         }
     }
 
@@ -107,7 +141,7 @@ import Testing
         return body()
     }
 
-    @Test(arguments: norms) func normalizes(norm: fovea_batch_norm) {
+    @Test(arguments: normsOfBothTypes) func normalizes(norm: fovea_batch_norm) {
         for (relu, adds) in [(false, false), (true, false), (false, true), (true, true)] {
             let given = Numbers(norm, seed: 1)
             let result = Self.onThreads(1) { given.forward(relu: relu, adds: adds) }
@@ -125,12 +159,12 @@ import Testing
             }
             #expect(largestDifference(result.mean, mean) < 2e-7)
             #expect(largestDifference(result.variance, variance) < 2e-7)
-            #expect(largestDifference(result.y, y) < 4e-6)
+            #expect(largestDifference(result.y, y, norm) < 4e-6)
             for (value, channel) in zip(result.y, given.channels) where channel == nil { #expect(value == 0) }
         }
     }
 
-    @Test(arguments: norms) func givesGradients(norm: fovea_batch_norm) {
+    @Test(arguments: normsOfBothTypes) func givesGradients(norm: fovea_batch_norm) {
         let given = Numbers(norm, seed: 2)
         for pass in [FOVEA_PASS_ALL, FOVEA_PASS_NORMALIZED, FOVEA_PASS_OUTPUT] {
             let forward = given.forward(relu: pass != FOVEA_PASS_ALL, adds: pass == FOVEA_PASS_OUTPUT)
@@ -152,7 +186,7 @@ import Testing
             let unit = 1e-6 * given.count.squareRoot()
             #expect(largestDifference(result.dshift, dshift) < unit)
             #expect(largestDifference(result.dscale, dscale) < unit)
-            #expect(largestDifference(result.dx, dx) < 4e-6 * max(1, inverse.max()!))
+            #expect(largestDifference(result.dx, dx, norm) < 4e-6 * max(1, inverse.max()!))
             for (value, channel) in zip(result.dx, given.channels) where channel == nil {
                 #expect(value == 0)
             }
@@ -187,7 +221,7 @@ import Testing
         #expect(largestDifference(result.dshift, given.sums { i, _ in Double(given.dy[i]) }) < 3e-5)
     }
 
-    @Test(arguments: norms) func bitsDoNotDependOnTheThreads(norm: fovea_batch_norm) {
+    @Test(arguments: normsOfBothTypes) func bitsDoNotDependOnTheThreads(norm: fovea_batch_norm) {
         let given = Numbers(norm, seed: 5)
         let results = [Int32(1), 2, 3].map { count in
             Self.onThreads(count) {
@@ -202,7 +236,7 @@ import Testing
 
     /// What the ReLU lets pass is the same whether it is known from the output or computed anew, for values so close to the
     /// kink that any other rounding would show.
-    @Test(arguments: norms) func computesTheKinkAnewToTheBit(norm: fovea_batch_norm) {
+    @Test(arguments: normsOfBothTypes) func computesTheKinkAnewToTheBit(norm: fovea_batch_norm) {
         var given = Numbers(norm, seed: 6)
         given.shift = given.shift.map { _ in 0 }
         let first = given.forward(relu: false, adds: false)
@@ -343,10 +377,19 @@ import Testing
         }
     }
 
-    private func largestDifference(_ floats: [Float], _ doubles: [Double]) -> Double {
-        zip(floats, doubles).reduce(0) { largest, pair in
-            let difference = abs(Double(pair.0) - pair.1)
+    /// The largest difference, of images beyond that of the rounding to their type.
+    private func largestDifference(
+        _ floats: [Float], _ doubles: [Double], _ norm: fovea_batch_norm? = nil
+    ) -> Double {
+        let unit = norm?.isBFloat16 == 1 ? 0x1p-8 : 0
+        return zip(floats, doubles).reduce(0) { largest, pair in
+            let difference = abs(Double(pair.0) - pair.1) - unit * abs(pair.1)
             return difference.isNaN ? .infinity : max(largest, difference)
         }
     }
+}
+
+extension Float {
+    /// The nearest number toward zero that bfloat16 has.
+    fileprivate var roundedToBFloat16: Float { Float(bitPattern: bitPattern & 0xFFFF_0000) }
 }

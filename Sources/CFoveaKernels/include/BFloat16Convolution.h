@@ -1,4 +1,4 @@
-// Convolutions of bfloat16 images whose taps of a row meet inputs that lie side by side in memory: 1x1 taps, and more on padded
+// Convolutions, where `fovea_vectors_have_bfloat16`, of bfloat16 images whose taps of a row meet inputs that lie side by side in memory: 1x1 taps, and more on padded
 // images.
 #ifndef FOVEA_BFLOAT16_CONVOLUTION_H
 #define FOVEA_BFLOAT16_CONVOLUTION_H
@@ -19,9 +19,6 @@ typedef struct {
     /// Where `tapCount` is odd, the number behind the inputs of a row is read, too, and multiplied by a tap of zero.
     size_t tapRows, tapRowStep, tapCount;
 } fovea_bfloat16_convolution;
-
-/// Whether the processor has the instructions.
-int fovea_has_bfloat16_convolution(void);
 
 /// `y = x * taps + bias`, and then `+ y` as it was if `adds`, negative ones replaced by zero if `relu`.
 ///

@@ -22,6 +22,11 @@
 /// The lanes that vectors of float32 have on this processor: 8 or 16.
 size_t fovea_vector_lanes(void);
 
+/// Whether vectors of float32 are rounded to bfloat16 and those of bfloat16 multiplied by an instruction of this processor.
+///
+/// Kernels whose images may be bfloat16 read and write such images only then.
+int fovea_vectors_have_bfloat16(void);
+
 // Threads
 
 /// Makes oneDNN and the kernels run on `count` threads of the OpenMP runtime that oneDNN brought, and sets these to

@@ -7,7 +7,7 @@
 
 /// Where the elements of images lie: channel `b * lanes + l` of a pixel at
 /// `image * imageStride + row * rowStride + column * pixelStride + b * blockStride + l`, in elements: float32 or, where
-/// `fovea_winograd_has_bfloat16`, bfloat16.
+/// `fovea_vectors_have_bfloat16`, bfloat16.
 typedef struct {
     size_t height, width, channels;
     size_t imageStride, rowStride, pixelStride, blockStride;
@@ -39,9 +39,6 @@ typedef struct {
     fovea_taps taps;
     size_t lanes, groups, inputs, outputs;
 } fovea_winograd_taps;
-
-/// Whether images may be bfloat16: on vectors of 16 lanes, with an instruction that rounds to it.
-int fovea_winograd_has_bfloat16(void);
 
 /// The number of tiles that the outputs are made of.
 size_t fovea_winograd_tiles(const fovea_winograd *p);

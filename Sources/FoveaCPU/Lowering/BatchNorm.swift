@@ -2,8 +2,8 @@ import CFoveaKernels
 import FoveaGraph
 import FoveaTensor
 
-/// Batch normalization runs in kernels of its own in every layout of activations: oneDNN's adds up in float32, and takes in
-/// no sum before the ReLU (`Documentation/Decisions/0008-batch-norm.md`).
+/// Batch normalization runs in kernels of its own in every layout of activations, in float32 and bfloat16: oneDNN's adds up in
+/// float32, and takes in no sum before the ReLU (`Documentation/Decisions/0008-batch-norm.md`).
 extension Compiler {
     /// The bytes from which a value that is computed once more is written past the cache.
     private static let leastStreamed = 4 << 20
@@ -16,14 +16,9 @@ extension Compiler {
             isRecomputing
             ? (try plainForm(of: node.outputs[1]), try plainForm(of: node.outputs[2]))
             : (makePlainForm(channels), makePlainForm(channels))
-        if try !lowerBFloat16BatchNorm(
+        try lowerNormalization(
             node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance),
             areGiven: isRecomputing)
-        {
-            try lowerNormalization(
-                node, at: position, epsilon: batchNorm.epsilon, statistics: (mean, variance),
-                areGiven: isRecomputing)
-        }
         if isRecomputing { return }
         define(node.outputs[1], as: mean)
         define(node.outputs[2], as: variance)
@@ -41,11 +36,6 @@ extension Compiler {
         _ batchNorm: Operation.BatchNormInference, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let statistics = (try plainForm(of: node.inputs[3]), try plainForm(of: node.inputs[4]))
-        if try lowerBFloat16BatchNorm(
-            node, at: position, epsilon: batchNorm.epsilon, statistics: statistics, areGiven: true)
-        {
-            return
-        }
         try lowerNormalization(
             node, at: position, epsilon: batchNorm.epsilon, statistics: statistics, areGiven: true)
     }
@@ -128,10 +118,6 @@ extension Compiler {
         _ gradient: Operation.BatchNormGradient, _ node: Graph.Node, at position: Int
     ) throws(PlanError) {
         let add = fusion.chains[position]?.add
-        if try lowerBFloat16BatchNormGradient(node, at: position, epsilon: gradient.epsilon) {
-            if let add { try lowerBinary(FOVEA_ADD, graph.nodes[add.node], at: add.node) }
-            return
-        }
         let (x, norm) = try normalizedSource(node.inputs[0], epsilon: gradient.epsilon)
         var kernel = norm
         var inputs = [x.form]
@@ -219,12 +205,13 @@ extension Compiler {
         return try plainForm(of: forward.inputs[2])
     }
 
-    /// `value` in a layout that the kernels work on, with its channels apart, which a vector flattened from images has not.
+    /// `value` in a layout and type that the kernels work on, with its channels apart, which a vector flattened from images has
+    /// not.
     private mutating func normalizedSource(
         _ value: Graph.Value, epsilon: Float
     ) throws(PlanError) -> (Part, fovea_batch_norm) {
         let shape = graph.shape(of: value)
-        var part = try part(of: value)
+        var part = CPUBackend.vectorsHaveBFloat16 ? try storedPart(of: value) : try part(of: value)
         if part.alone.dimensions != shape.dimensions { part = Part(whole: try plainForm(of: value)) }
         if let kernel = fovea_batch_norm(part, epsilon: epsilon) { return (part, kernel) }
         part = Part(whole: try form(of: value, in: .channelsLast(shape.dimensions)))
@@ -266,7 +253,7 @@ extension fovea_batch_norm {
         if layout.isPlain {
             (outer, blocks, inner, lanes) =
                 pixels == 1 ? (1, 1, batch, channels) : (batch, channels, pixels, 1)
-        } else if layout == .channelsLast(extents) {
+        } else if layout == .channelsLast(extents, layout.dtype) {
             (outer, blocks, inner, lanes) = (1, 1, batch * pixels, channels)
         } else if layout.isBatchInnermost {
             (outer, blocks, inner, lanes) = (1, channels, batch * pixels, 1)
@@ -276,8 +263,9 @@ extension fovea_batch_norm {
             return nil
         }
         self.init(
-            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels, epsilon: epsilon,
-            x: x.distances, y: .none, residual: .none, dy: .none, dx: .none)
+            outer: outer, blocks: blocks, inner: inner, lanes: lanes, channels: channels,
+            isBFloat16: layout.dtype == .bfloat16 ? 1 : 0, epsilon: epsilon, x: x.distances, y: .none,
+            residual: .none, dy: .none, dx: .none)
     }
 }
 

@@ -8,7 +8,7 @@ extension Compiler {
     /// Whether a convolution, with its gradients, runs by minimal filtering: where it can, and where there are so many tiles that
     /// transforming the taps takes little beside them.
     func runsWinograd(_ convolution: Operation.Convolution, x: Shape, weight: Shape, y: Shape) -> Bool {
-        guard productType == .float32 || fovea_winograd_has_bfloat16() != 0,
+        guard productType == .float32 || CPUBackend.vectorsHaveBFloat16,
             activationLayout != .batchInnermost, convolutionAlgorithm != .direct,
             WinogradTaps(weight).areFiltered, convolution.stride == 1, convolution.dilation == 1,
             convolution.padding.top < weight[2], convolution.padding.left < weight[3],
