@@ -23,12 +23,6 @@ typedef struct {
 
 static size_t padded_taps(const fovea_bfloat16_convolution *p) { return p->tapRows * ((p->tapCount + 1) / 2 * 2); }
 
-// Where the inputs of output pixel `index` begin.
-static size_t first_input(const fovea_bfloat16_convolution *p, size_t index) {
-    size_t column = index % p->width, row = index / p->width;
-    return row / p->height * p->imageStep + row % p->height * p->rowStep + column * p->pixelStep;
-}
-
 // The outputs of `pixels` pixels at `y` for a panel of filters. `inputs` are the places of their inputs, with, if `fetches`,
 // those of as many pixels after them, which are brought into the cache: the processor foresees too little of rows this short.
 FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void convolve_tile(const int pixels, const convolution *k, const size_t *inputs,
@@ -86,7 +80,9 @@ static void convolve_range(void *context, size_t begin, size_t end) {
     const fovea_bfloat16_convolution *p = k->p;
     for (size_t first = begin; first < end; first += CHUNK) {
         size_t inputs[CHUNK + PIXELS], count = end - first < CHUNK ? end - first : CHUNK;
-        for (size_t i = 0; i < count + PIXELS; i++) inputs[i] = first_input(p, first + i < end ? first + i : end - 1);
+        size_t known = end - first < count + PIXELS ? end - first : count + PIXELS;
+        fovea_find_inputs(p, first, first + known, inputs);
+        for (size_t i = known; i < count + PIXELS; i++) inputs[i] = inputs[known - 1];
         for (size_t filter = 0; filter < p->filters; filter += PANEL)
             for (size_t i = 0; i < count; i += PIXELS)
                 convolve_pixels(count - i < PIXELS ? count - i : PIXELS, k, inputs + i, filter == 0,

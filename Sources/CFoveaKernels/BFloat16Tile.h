@@ -3,12 +3,30 @@
 #define FOVEA_BFLOAT16_TILE_H
 
 #include <string.h>
+#include "BFloat16Convolution.h"
 #include "VectorMath.h"
 
 // The columns of a panel of the right factor, and as many rows as the registers hold sums for beside a row of it.
 #define FOVEA_TILE_COLUMNS FOVEA_BFLOAT16_PANEL
 #define FOVEA_TILE_VECTORS (FOVEA_TILE_COLUMNS / 16)
 #define FOVEA_TILE_ROWS 6
+
+// Where the inputs of output pixels `first ..< last` of a convolution begin.
+FOVEA_INLINE void fovea_find_inputs(const fovea_bfloat16_convolution *p, size_t first, size_t last, size_t *inputs) {
+    size_t column = first % p->width, row = first / p->width % p->height, image = first / p->width / p->height;
+    size_t place = image * p->imageStep + row * p->rowStep + column * p->pixelStep;
+    for (size_t pixel = first; pixel < last; pixel++) {
+        inputs[pixel - first] = place;
+        place += p->pixelStep;
+        if (++column < p->width) continue;
+        column = 0;
+        if (++row == p->height) {
+            row = 0;
+            image++;
+        }
+        place = image * p->imageStep + row * p->rowStep;
+    }
+}
 
 #if FOVEA_HAS_WIDE
 #include <immintrin.h>

@@ -462,6 +462,7 @@ struct Compiler {
                 return { fovea_transpose(matrix.rows, matrix.columns, p[0], p[1]) }
             }
         }
+        if packPanels(of: source, into: result, path: path) { return }
         let descriptor = try reorderDescriptor(from: source.layout, to: result.layout, engine: engine)
         let isWeight = homes.contains { $0?.buffer == source.buffer }
         let changesType = source.layout.dtype != result.layout.dtype

@@ -8,6 +8,8 @@
 
 #include "Activations.h"
 #include "BFloat16Convolution.h"
+#include "BFloat16Panels.h"
+#include "BFloat16WeightGradient.h"
 #include "BFloat16Winograd.h"
 #include "BatchInnermost.h"
 #include "BatchNorm.h"

@@ -2,8 +2,8 @@ import CFoveaKernels
 import FoveaGraph
 import FoveaTensor
 
-/// Products of bfloat16 numbers for which oneDNN is slower on vectors: convolutions of 1x1 taps, with the gradient of their
-/// input, and of images with few channels (`Documentation/Decisions/0009-bfloat16.md`).
+/// Products of bfloat16 numbers for which oneDNN is slower on vectors: convolutions of 1x1 taps, with the gradients of their
+/// input and taps, and of images with few channels (`Documentation/Decisions/0009-bfloat16.md`).
 extension Compiler {
     /// Whether a convolution runs so.
     func runsBFloat16(_ convolution: Operation.Convolution, weight: Shape, result: Graph.Value) -> Bool {
@@ -21,6 +21,13 @@ extension Compiler {
         hasBFloat16Kernels && convolution.groups == 1 && convolution.stride == 1
             && convolution.isPointwise(weight) && weight[1] % Self.panel == 0 && weight[0] % 2 == 0
             && resultType(of: result, computedIn: productType) == .bfloat16
+    }
+
+    /// Whether the gradient of its taps does, which is of no padded images: 1x1 taps.
+    func runsBFloat16(_ gradient: Operation.ConvolutionParameterGradient) -> Bool {
+        let (convolution, weight) = (gradient.convolution, gradient.weightShape)
+        return hasBFloat16Kernels && convolution.groups == 1 && convolution.isPointwise(weight)
+            && !gradient.hasBias && weight[0] % Self.panel == 0 && weight[1] % Self.panel == 0
     }
 
     var hasBFloat16Kernels: Bool {
@@ -93,6 +100,38 @@ extension Compiler {
         return dx
     }
 
+    mutating func lowerBFloat16ParameterGradient(
+        _ gradient: Operation.ConvolutionParameterGradient, _ node: Graph.Node
+    ) throws(PlanError) {
+        let (input, output) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+        let x = try form(of: node.inputs[0], in: .channelsLast(input.dimensions, .bfloat16))
+        let dy = try form(of: node.inputs[1], in: .channelsLast(output.dimensions, .bfloat16))
+        let stride = gradient.convolution.stride
+        let row = input[3] * input[1]
+        let problem = fovea_bfloat16_convolution(
+            count: output[0], height: output[2], width: output[3], filters: output[1],
+            imageStep: input[2] * row, rowStep: stride.height * row, pixelStep: stride.width * input[1],
+            tapRows: 1, tapRowStep: 0, tapCount: input[1])
+        let byteCount = withUnsafePointer(to: problem) {
+            fovea_bfloat16_weight_gradient_scratch($0, Int(fovea_threads()))
+        }
+        let scratch = makeForm(.plain([byteCount / MemoryLayout<Float>.size]))
+        let gradients = makeParameterGradients(
+            of: node, weights: .channelsLast(gradient.weightShape.dimensions))
+        emitKernel(
+            node.operation.name, path: node.path, implementation: "fovea:bf16", reading: [x, dy],
+            writing: gradients, scratch: [scratch], flops: graph.cost(of: node).flops
+        ) { pointers in
+            let x = pointers[0].assumingMemoryBound(to: UInt16.self)
+            let dy = pointers[1].assumingMemoryBound(to: UInt16.self)
+            let (taps, scratch) = (pointers[2].assumingMemoryBound(to: Float.self), pointers[3])
+            return {
+                var problem = problem
+                fovea_bfloat16_weight_gradient(&problem, x, dy, taps, scratch)
+            }
+        }
+    }
+
     /// A copy of images with zeros around them, so that no row of taps reaches over an edge.
     private mutating func pad(_ x: Form, by edges: Edges, path: String) -> Form {
         let extents = x.layout.dimensions
@@ -108,6 +147,24 @@ extension Compiler {
             }
         }
         return padded
+    }
+
+    /// Packs weights of 1x1 taps in row-major order; whether there is a kernel for that.
+    mutating func packPanels(of weight: Form, into panels: Form, path: String) -> Bool {
+        let extents = weight.layout.dimensions
+        guard CPUBackend.vectorsHaveBFloat16, extents.count == 4, extents[2...] == [1, 1],
+            extents[0] % Self.panel == 0, extents[1] % Self.panel == 0, weight.layout.dtype == .float32,
+            weight.layout.isPlain
+        else { return false }
+        let packsFilters = panels.layout == .panels(extents)
+        guard packsFilters || panels.layout == .transposedPanels(extents) else { return false }
+        let pack = packsFilters ? fovea_bfloat16_pack_rows : fovea_bfloat16_pack_columns
+        emitKernel("pack", path: path, implementation: "fovea:bf16", reading: [weight], writing: [panels]) {
+            let matrix = $0[0].assumingMemoryBound(to: Float.self)
+            let panels = $0[1].assumingMemoryBound(to: UInt16.self)
+            return { pack(extents[0], extents[1], matrix, panels) }
+        }
+        return true
     }
 
     /// Channels-last weights in panels of filters, each row of taps and channels padded to pairs.

@@ -249,6 +249,9 @@ extension Compiler {
         if isUnfolded(gradient, x: xShape, dy: dyShape) {
             return try lowerUnfoldedParameterGradient(gradient, node)
         }
+        if runsBFloat16(gradient) {
+            return try lowerBFloat16ParameterGradient(gradient, node)
+        }
         let descriptor = try parameterGradient(gradient, x: xShape, dy: dyShape)
         let x = try form(of: node.inputs[0], in: descriptor.layout(DNNL_ARG_SRC))
         let dy = try form(of: node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_DST))
@@ -309,6 +312,9 @@ extension Compiler {
                 gradient.convolution == convolution,
                 gradient.weightShape == graph.shape(of: node.inputs[1]), user.inputs[0] == node.inputs[0]
             else { continue }
+            if runsBFloat16(gradient) {
+                return try settle(node.inputs[1], in: .channelsLast(gradient.weightShape.dimensions))
+            }
             let descriptor = try parameterGradient(
                 gradient, x: graph.shape(of: user.inputs[0]), dy: graph.shape(of: user.inputs[1]))
             return try settle(node.inputs[1], in: descriptor.layout(DNNL_ARG_DIFF_WEIGHTS))
