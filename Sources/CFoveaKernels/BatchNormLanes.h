@@ -110,19 +110,19 @@ FOVEA_INLINE void FOVEA_STEP_NAME(sum_step)(const context *k, const piece *p, si
     FOVEA_ADD_DOUBLES(p->product + channel, products)
 }
 
-// The sums of all channels of a pixel.
-FOVEA_INLINE void FOVEA_STEP_NAME(sum_pixel)(const piece *p, size_t pixel, summed kind, float *sums, float *products) {
+// The sums of all channels of a pixel: for each vector of channels one of sums and one of sums of products.
+FOVEA_INLINE void FOVEA_STEP_NAME(sum_pixel)(const piece *p, size_t pixel, summed kind, VECTOR *sums) {
     VECTOR term, product;
     size_t c = 0;
-    for (; c + LANES <= p->count; c += LANES) {
+    for (; c + LANES <= p->count; c += LANES, sums += 2) {
         FOVEA_STEP_NAME(terms)(p, LANES, c, pixel, kind, &term, &product);
-        *(VECTOR *)(sums + c) += term;
-        *(VECTOR *)(products + c) += product;
+        sums[0] += term;
+        sums[1] += product;
     }
     if (c == p->count) return;
     FOVEA_STEP_NAME(terms)(p, p->count - c, c, pixel, kind, &term, &product);
-    *(VECTOR *)(sums + c) += term;
-    *(VECTOR *)(products + c) += product;
+    sums[0] += term;
+    sums[1] += product;
 }
 
 // Adds a few pixels in float and the sums in double. The order of sums, and so the bits, is the same both ways.
@@ -134,15 +134,14 @@ FOVEA_INLINE void FOVEA_STEP_NAME(add_up)(const context *k, const piece *given, 
         return;
     }
     for (size_t i = 0; i < p->pixels; i += SUMMED) {
-        // Across lines of the cache, vectors would not come back from where they were just put.
-        _Alignas(64) float sums[PIECE_CHANNELS], products[PIECE_CHANNELS];
-        for (size_t c = 0; c < p->count; c += LANES)
-            *(VECTOR *)(sums + c) = *(VECTOR *)(products + c) = (VECTOR){0};
+        ALIGNED sums[2 * PIECE_CHANNELS / LANES];
+        size_t vectors = ceiling(p->count, LANES);
+        for (size_t v = 0; v < 2 * vectors; v++) sums[v] = (ALIGNED){0};
         for (size_t pixel = i; pixel < p->pixels && pixel < i + SUMMED; pixel++)
-            FOVEA_STEP_NAME(sum_pixel)(p, pixel, kind, sums, products);
-        for (size_t c = 0; c < p->count; c += LANES) {
-            FOVEA_ADD_DOUBLES(p->sum + c, *(VECTOR *)(sums + c))
-            FOVEA_ADD_DOUBLES(p->product + c, *(VECTOR *)(products + c))
+            FOVEA_STEP_NAME(sum_pixel)(p, pixel, kind, (VECTOR *)sums);
+        for (size_t v = 0; v < vectors; v++) {
+            FOVEA_ADD_DOUBLES(p->sum + v * LANES, sums[2 * v])
+            FOVEA_ADD_DOUBLES(p->product + v * LANES, sums[2 * v + 1])
         }
     }
 }
