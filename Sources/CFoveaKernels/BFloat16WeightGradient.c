@@ -21,21 +21,7 @@ typedef struct {
     int sharesFilters;
 } gradient;
 
-static size_t pixel_count(const fovea_bfloat16_convolution *p) { return p->count * p->height * p->width; }
-static size_t input_count(const fovea_bfloat16_convolution *p) { return p->tapRows * p->tapCount; }
 static size_t panel_count(const fovea_bfloat16_convolution *p) { return p->filters / PANEL; }
-static size_t slabs_of_row(const fovea_bfloat16_convolution *p) { return p->tapCount / SLAB; }
-static size_t slab_count(const fovea_bfloat16_convolution *p) { return p->tapRows * slabs_of_row(p); }
-
-// The cycles that a thread packs and multiplies a pair of pixels in.
-static size_t cycles(size_t panels, size_t slabs) { return 64 * panels * slabs + 5 * (panels + 4 * slabs); }
-
-// Whether threads share out the filters rather than the inputs; each packs all of what is not shared out.
-static int shares_filters(const fovea_bfloat16_convolution *p) {
-    size_t threads = (size_t)fovea_threads(), panels = panel_count(p), slabs = slab_count(p);
-    return cycles(ceiling(panels, threads), slabs) <= cycles(panels, ceiling(slabs, threads));
-}
-
 // The distance between packed panels: an odd number of cache lines, so that they do not fall into one set.
 #define PANEL_STRIDE ((PAIRS + 1) * PANEL)
 
@@ -48,6 +34,20 @@ size_t fovea_bfloat16_weight_gradient_scratch(const fovea_bfloat16_convolution *
 }
 
 #if FOVEA_HAS_WIDE
+
+static size_t pixel_count(const fovea_bfloat16_convolution *p) { return p->count * p->height * p->width; }
+static size_t input_count(const fovea_bfloat16_convolution *p) { return p->tapRows * p->tapCount; }
+static size_t slabs_of_row(const fovea_bfloat16_convolution *p) { return p->tapCount / SLAB; }
+static size_t slab_count(const fovea_bfloat16_convolution *p) { return p->tapRows * slabs_of_row(p); }
+
+// The cycles that a thread packs and multiplies a pair of pixels in.
+static size_t cycles(size_t panels, size_t slabs) { return 64 * panels * slabs + 5 * (panels + 4 * slabs); }
+
+// Whether threads share out the filters rather than the inputs; each packs all of what is not shared out.
+static int shares_filters(const fovea_bfloat16_convolution *p) {
+    size_t threads = (size_t)fovea_threads(), panels = panel_count(p), slabs = slab_count(p);
+    return cycles(ceiling(panels, threads), slabs) <= cycles(panels, ceiling(slabs, threads));
+}
 
 // 16 elements of each of two pixels side by side.
 FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void pack_pair(const uint16_t *even, const uint16_t *odd, uint32_t *to) {
