@@ -22,6 +22,7 @@ typedef struct {
 } gradient;
 
 static size_t panel_count(const fovea_bfloat16_convolution *p) { return p->filters / PANEL; }
+
 // The distance between packed panels: an odd number of cache lines, so that they do not fall into one set.
 #define PANEL_STRIDE ((PAIRS + 1) * PANEL)
 
