@@ -17,10 +17,8 @@ typedef struct {
 #undef VECTOR
 #undef LANES
 
-// Rounds a vector and returns it in the lower halves of words.
-FOVEA_WIDE_BFLOAT16 FOVEA_INLINE fovea_word16 round_vector(const float *from) {
-    fovea_bfloat16 rounded = __builtin_convertvector(*(const fovea_float16 *)from, fovea_bfloat16);
-    return __builtin_convertvector((fovea_half16)rounded, fovea_word16);
+FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void round_vector(const float *from, uint16_t *to) {
+    fovea_store_16(1, (const fovea_float16 *)from, to);
 }
 
 // Pairs of columns of 16 rows: rounded, the pairs of a row side by side, and then those of a column.
@@ -31,9 +29,8 @@ FOVEA_WIDE_BFLOAT16 static void pack_rows(void *context, size_t begin, size_t en
             float pairs[16 * 16];
             FOVEA_UNROLL for (size_t i = 0; i < 16; i++) {
                 const float *from = k->matrix + (row + i) * k->columns + column;
-                *(fovea_bfloat16 *)(pairs + 16 * i) = __builtin_convertvector(*(const fovea_float16 *)from, fovea_bfloat16);
-                *(fovea_bfloat16 *)(pairs + 16 * i + 8) =
-                    __builtin_convertvector(*(const fovea_float16 *)(from + 16), fovea_bfloat16);
+                round_vector(from, (uint16_t *)(pairs + 16 * i));
+                round_vector(from + 16, (uint16_t *)(pairs + 16 * i + 8));
             }
             size_t panel = row / PANEL * PANEL * k->columns, pair = column * PANEL;
             fovea_transpose_square_16(pairs, 16, (float *)(k->panels + panel + pair + row % PANEL * 2), PANEL);
@@ -47,7 +44,10 @@ FOVEA_WIDE_BFLOAT16 static void pack_columns(void *context, size_t begin, size_t
         for (size_t column = 0; column < k->columns; column += 16) {
             const float *from = k->matrix + row * k->columns + column;
             uint16_t *to = k->panels + column / PANEL * PANEL * k->rows + row * PANEL + column % PANEL * 2;
-            *(fovea_word16 *)to = round_vector(from) | round_vector(from + k->columns) << 16;
+            uint16_t even[16], odd[16];
+            round_vector(from, even);
+            round_vector(from + k->columns, odd);
+            fovea_pair_up(even, odd, to);
         }
 }
 

@@ -50,13 +50,6 @@ static int shares_filters(const fovea_bfloat16_convolution *p) {
     return cycles(ceiling(panels, threads), slabs) <= cycles(panels, ceiling(slabs, threads));
 }
 
-// 16 elements of each of two pixels side by side.
-FOVEA_WIDE_BFLOAT16 FOVEA_INLINE void pack_pair(const uint16_t *even, const uint16_t *odd, uint32_t *to) {
-    fovea_word16 low = __builtin_convertvector(*(const fovea_half16 *)even, fovea_word16);
-    fovea_word16 high = __builtin_convertvector(*(const fovea_half16 *)odd, fovea_word16);
-    *(fovea_word16 *)to = low | high << 16;
-}
-
 static const uint16_t zeros[PANEL];
 
 // The gradients of panels of filters: `[panel][pair][16][2]`, with zeros after an odd pixel.
@@ -65,7 +58,7 @@ FOVEA_WIDE_BFLOAT16 static void pack_gradients(const fovea_bfloat16_convolution 
     for (size_t pair = 0; pair < ceiling(pixels, 2); pair++, dy += 2 * p->filters, to += PANEL) {
         const uint16_t *odd = 2 * pair + 1 < pixels ? dy + p->filters : NULL;
         for (size_t panel = 0; panel < panels; panel++)
-            pack_pair(dy + panel * PANEL, odd ? odd + panel * PANEL : zeros, to + panel * PANEL_STRIDE);
+            fovea_pair_up(dy + panel * PANEL, odd ? odd + panel * PANEL : zeros, to + panel * PANEL_STRIDE);
     }
 }
 
@@ -73,7 +66,7 @@ FOVEA_WIDE_BFLOAT16 static void pack_gradients(const fovea_bfloat16_convolution 
 FOVEA_WIDE_BFLOAT16 static void pack_inputs(const uint16_t *x, const size_t *inputs, size_t pixels, uint32_t *to) {
     for (size_t pixel = 0; pixel < pixels; pixel += 2, to += SLAB) {
         const uint16_t *even = x + inputs[pixel], *odd = pixel + 1 < pixels ? x + inputs[pixel + 1] : NULL;
-        FOVEA_UNROLL for (size_t i = 0; i < SLAB; i += PANEL) pack_pair(even + i, odd ? odd + i : zeros, to + i);
+        FOVEA_UNROLL for (size_t i = 0; i < SLAB; i += PANEL) fovea_pair_up(even + i, odd ? odd + i : zeros, to + i);
     }
 }
 

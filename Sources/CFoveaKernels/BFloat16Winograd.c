@@ -191,7 +191,7 @@ FOVEA_WIDE_BFLOAT16 static void transform_pairs(void *context, size_t begin, siz
     const transformation *k = context;
     for (size_t pair = begin; pair < end; pair++)
         for (size_t c = 0; c < k->outputs; c += 16) {
-            fovea_word16 words[ELEMENTS];
+            uint16_t rounded[2][ELEMENTS][16];
             FOVEA_UNROLL for (int half = 0; half < 2; half++) {
                 fovea_float16 taps[POINTS][POINTS], result[POINTS][POINTS];
                 FOVEA_UNROLL for (int e = 0; e < 9; e++) {
@@ -200,16 +200,12 @@ FOVEA_WIDE_BFLOAT16 static void transform_pairs(void *context, size_t begin, siz
                         *(const fovea_float16 *)(k->taps + (plane + 2 * pair + (size_t)half) * k->outputs + c);
                 }
                 FOVEA_BOTH(evaluate_axis, 3, POINTS, taps, result)
-                FOVEA_UNROLL for (int e = 0; e < ELEMENTS; e++) {
-                    uint16_t rounded[16];
-                    fovea_store_16(1, &result[e / POINTS][e % POINTS], rounded);
-                    fovea_word16 word = __builtin_convertvector(*(fovea_half16 *)rounded, fovea_word16);
-                    words[e] = half == 0 ? word : words[e] | word << 16;
-                }
+                FOVEA_UNROLL for (int e = 0; e < ELEMENTS; e++)
+                    fovea_store_16(1, &result[e / POINTS][e % POINTS], rounded[half][e]);
             }
             uint16_t *place = k->transformed + c / PANEL * PANEL * ELEMENTS * k->inputs + pair * 2 * PANEL + c % PANEL * 2;
             FOVEA_UNROLL for (int e = 0; e < ELEMENTS; e++)
-                *(fovea_word16 *)(place + (size_t)e * PANEL * k->inputs) = words[e];
+                fovea_pair_up(rounded[0][e], rounded[1][e], place + (size_t)e * PANEL * k->inputs);
         }
 }
 

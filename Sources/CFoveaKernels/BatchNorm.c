@@ -86,14 +86,14 @@ typedef enum { VALUES, GRADIENTS, GRADIENTS_NORMALIZED, GRADIENTS_OUTPUT, SUMS_O
 #undef FOVEA_TARGET
 #undef STORES_BFLOAT16
 
-#define FOVEA_BY_WIDTH(name)                                \
-    static void name(const context *k, const piece *p) {    \
-        if (k->norm->isBFloat16)                            \
-            fovea_##name##_bfloat16(k, p);                    \
+#define FOVEA_BY_WIDTH(name)                                     \
+    static void name(const context *k, const piece *p) {         \
+        if (k->norm->isBFloat16)                                 \
+            fovea_##name##_bfloat16(k, p);                       \
         else if (p->count % 16 == 0 && fovea_has_wide_vectors()) \
-            fovea_##name##_16(k, p);                        \
-        else                                                \
-            fovea_##name##_8(k, p);                         \
+            fovea_##name##_16(k, p);                             \
+        else                                                     \
+            fovea_##name##_8(k, p);                              \
     }
 #else
 #define FOVEA_BY_WIDTH(name) \
@@ -279,6 +279,14 @@ static range channels_of(const context *k, range blocks) {
     return r;
 }
 
+static float element(const fovea_batch_norm *norm, const void *image, size_t index) {
+    if (!norm->isBFloat16) return ((const float *)image)[index];
+    uint32_t word = (uint32_t)((const uint16_t *)image)[index] << 16;
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
 // A first guess of the means, from pixels all over the batch. Some of the values are part of it, so that the sum of
 // squares around it is at most `count / SAMPLES + 1` times that around the mean, and mostly near that: taking away the
 // difference then costs no digits.
@@ -289,18 +297,10 @@ static void guess_means(const context *k, range blocks) {
         size_t pixel = pixels * s / samples, outer = pixel / n->inner, inner = pixel % n->inner;
         for (size_t b = blocks.first; b < blocks.last; b++) {
             image all = k->images[X];
-            const char *x = all.start + outer * all.part + inner * all.pixel + b * n->inner * n->lanes * element_size(k);
+            const char *x =
+                all.start + outer * all.part + inner * all.pixel + b * n->inner * n->lanes * element_size(k);
             float *guess = k->arrays[CENTER] + b * n->lanes;
-            for (size_t lane = 0; lane < n->lanes; lane++) {
-                float value;
-                if (n->isBFloat16) {
-                    uint32_t word = (uint32_t)((const uint16_t *)x)[lane] << 16;
-                    memcpy(&value, &word, sizeof value);
-                } else {
-                    value = ((const float *)x)[lane];
-                }
-                guess[lane] += value / (float)samples;
-            }
+            for (size_t lane = 0; lane < n->lanes; lane++) guess[lane] += element(n, x, lane) / (float)samples;
         }
     }
 }

@@ -73,6 +73,13 @@ FOVEA_INLINE int fovea_has_bfloat16(void) {
 #define FOVEA_BY_LANES(lanes, call, ...) fovea_##call##_8(__VA_ARGS__)
 #endif
 
+// 16 elements of 16 bits and as many others in pairs.
+FOVEA_INLINE void fovea_pair_up(const uint16_t *even, const uint16_t *odd, void *pairs) {
+    fovea_word16 low = __builtin_convertvector(*(const fovea_half16 *)even, fovea_word16);
+    fovea_word16 high = __builtin_convertvector(*(const fovea_half16 *)odd, fovea_word16);
+    *(fovea_word16 *)pairs = low | high << 16;
+}
+
 #define LANES 8
 #include "VectorMathLanes.h"
 #undef LANES

@@ -1,5 +1,5 @@
-// Convolutions, where `fovea_vectors_have_bfloat16`, of bfloat16 images whose taps of a row meet inputs that lie side by side in memory: 1x1 taps, and more on padded
-// images.
+// Convolutions, where `fovea_vectors_have_bfloat16`, of bfloat16 images whose taps of a row meet inputs that lie side by side in
+// memory: 1x1 taps, and more on padded images.
 #ifndef FOVEA_BFLOAT16_CONVOLUTION_H
 #define FOVEA_BFLOAT16_CONVOLUTION_H
 
